@@ -1,0 +1,1 @@
+"""Defect inspection: from a scene to polygons, a score and a report."""

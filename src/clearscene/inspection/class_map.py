@@ -24,9 +24,7 @@ BAND_BYTES = 16 << 20
 _RANK = {Group.BOUNDARY: 0, Group.REGION: 1, Group.PIXEL: 2}
 
 
-def class_bands(
-    grid: Grid, regions: Mapping[int, Regions], inspected: Runs
-) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+def class_bands(grid: Grid, regions: Mapping[int, Regions], inspected: Runs) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     """Draw the class map from top to bottom, as (first row, uint8 (row, col)) bands.
 
     Pixels outside `inspected` are 255. Law: the bands, put together, do not depend on their height.

@@ -115,6 +115,4 @@ def _kept(
     held[: len(keep)] = keep
     shape_keep, detected_keep = held[labels], keep[found]
     detected, found = detected.take(detected_keep), number[found[detected_keep]]
-    return Regions(
-        shape.take(shape_keep), number[labels[shape_keep]], measure(detected, found), detected, found
-    )
+    return Regions(shape.take(shape_keep), number[labels[shape_keep]], measure(detected, found), detected, found)

@@ -1,0 +1,1 @@
+"""Models: the manifest, ONNX sessions on every device, and the zoo of shipped weights."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ __all__ = ["Evidence", "Rule", "View"]
 class View:
     """One window of a scene with a margin around it, as a rule sees it."""
 
-    data: NDArray[np.generic]
+    data: NDArray[Any]
     """(band, row, col), values as stored in the scene, display bands only (red, green, blue, or one gray)."""
     display: NDArray[np.uint8]
     """(band, row, col), the same bands after the scene-wide stretch to 8 bits."""
@@ -49,12 +49,20 @@ class Rule(Protocol):
     over the whole scene.
     """
 
-    name: str
-    """Key of the defect type, as `taxonomy.DefectType.name`."""
-    halo: int
-    """Pixels that `detect` needs around each pixel it answers for."""
-    reach: int
-    """Pixels within this distance of each other belong to one finding."""
+    @property
+    def name(self) -> str:
+        """Key of the defect type, as `taxonomy.DefectType.name`."""
+        ...
+
+    @property
+    def halo(self) -> int:
+        """Pixels that `detect` needs around each pixel it answers for."""
+        ...
+
+    @property
+    def reach(self) -> int:
+        """Pixels within this distance of each other belong to one finding."""
+        ...
 
     def detect(self, view: View) -> Evidence:
         """Mark the pixels that look defective."""

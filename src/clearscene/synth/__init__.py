@@ -1,0 +1,1 @@
+"""Generated scenes with known defects: the ground, the defects, and the truth."""

@@ -1,0 +1,1 @@
+"""From pixel sets to polygons, and the files that hold them."""

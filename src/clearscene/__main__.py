@@ -1,0 +1,5 @@
+"""`python -m clearscene`."""
+
+from clearscene.cli.main import run
+
+run()

@@ -1,0 +1,81 @@
+"""What a batch prints at the end: a line a scene on stdout, what went wrong on stderr, the exit code."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from clearscene.inspection.batch import Failure
+from clearscene.inspection.inputs import scene_name
+from clearscene.inspection.result import Report
+from clearscene.inspection.run import SceneResult
+
+__all__ = ["print_batch"]
+
+
+def print_batch(results: Sequence[SceneResult], *, index: Path | None, fail_under: float | None) -> int:
+    """Print the scenes and return the exit code: 0 done, 1 a score too low, 2 a scene failed.
+
+    `index` is the page of the batch, where there is one; otherwise the report of the scene is named.
+    """
+    Console().print(_table(results))
+    for page in [index] if index else [r.folder / "report.html" for r in results if isinstance(r.outcome, Report)]:
+        typer.echo(f"report: {page}")
+    for result in results:
+        _print_trouble(result)
+    low = [r for r in results if _is_low(r, fail_under)]
+    if low:
+        names = ", ".join(scene_name(r.scene) for r in low)
+        typer.echo(f"{len(low)} of {len(results)} scenes score under {fail_under:g}: {names}", err=True)
+    if any(isinstance(r.outcome, Failure) for r in results):
+        return 2
+    return 1 if low else 0
+
+
+def _print_trouble(result: SceneResult) -> None:
+    """Say on stderr why a scene failed, or which part of it was not inspected."""
+    outcome = result.outcome
+    if isinstance(outcome, Failure):
+        typer.secho(f"error: {result.scene}: {outcome.error}", fg="red", err=True)
+        if outcome.hint:
+            typer.echo(f"hint: {outcome.hint}", err=True)
+    elif outcome.not_inspected:
+        lost = sum(w.height * w.width for w in outcome.not_inspected) / outcome.pixels.total
+        typer.secho(
+            f"warning: {result.scene}: {len(outcome.not_inspected)} windows could not be read and were not "
+            f"inspected ({lost:.2%} of the scene)",
+            fg="yellow",
+            err=True,
+        )
+
+
+def _is_low(result: SceneResult, fail_under: float | None) -> bool:
+    report = result.outcome
+    return fail_under is not None and isinstance(report, Report) and report.score.score < fail_under
+
+
+def _table(results: Sequence[SceneResult]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("scene", overflow="fold")
+    for name in ("score", "grade", "findings", "seconds", "s/Mpx", "peak MB"):
+        table.add_column(name, justify="left" if name == "grade" else "right", no_wrap=True)
+    for result in results:
+        table.add_row(scene_name(result.scene), *_cells(result))
+    return table
+
+
+def _cells(result: SceneResult) -> list[str]:
+    report = result.outcome
+    if isinstance(report, Failure):
+        return ["-", "[red]failed[/]", "-", "-", "-", "-"]
+    draft = " (draft)" if report.score.is_draft else ""
+    return [
+        f"{report.score.score:.1f}",
+        f"{report.score.grade}{draft}",
+        f"{sum(t.count for t in report.types)}",
+        "was done" if result.was_skipped else f"{report.timing.seconds:.1f}",
+        f"{report.timing.seconds_per_mpx:.2f}",
+        f"{report.timing.peak_memory_mb:.0f}",
+    ]

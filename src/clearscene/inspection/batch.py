@@ -1,0 +1,191 @@
+"""The pages of a batch: `index.html` with every scene and the rejected ones, and `summary.csv`."""
+
+import base64
+import csv
+import io
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from urllib.parse import quote
+
+import cv2
+import numpy as np
+
+from clearscene.atomic import replacing
+from clearscene.inspection.report import HTML_NAME, data_uri, render
+from clearscene.inspection.report_texts import Texts
+from clearscene.inspection.result import Report, TypeSummary
+from clearscene.inspection.taxonomy import TYPES
+
+__all__ = ["CSV_NAME", "INDEX_NAME", "Failure", "write_index"]
+
+INDEX_NAME = "index.html"
+CSV_NAME = "summary.csv"
+N_WORST = 3
+THUMBNAIL_SIZE = 224  # px, longest side
+QUICKLOOK = re.compile(rb'<img id="quicklook" src="data:image/jpeg;base64,([A-Za-z0-9+/=]+)"')
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A scene that could not be inspected."""
+
+    name: str
+    """Of the scene."""
+    path: str
+    """As the user gave it."""
+    error: str
+    """What is wrong."""
+    hint: str = ""
+    """What to do about it; may be empty."""
+    seconds: float = 0.0
+    """Until it failed."""
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One scene of the index."""
+
+    name: str
+    report: Report | None
+    failure: Failure | None
+    link: str = ""
+    thumbnail: str = ""
+
+    @property
+    def n_found(self) -> int:
+        return sum(t.count for t in self.report.types) if self.report else 0
+
+    @property
+    def worst(self) -> list[TypeSummary]:
+        found = [t for t in self.report.types if t.count] if self.report else []
+        return sorted(found, key=lambda t: (-t.penalty, -t.area_px))[:N_WORST]
+
+    @property
+    def seconds(self) -> float:
+        return self.report.timing.seconds if self.report else self.failure.seconds if self.failure else 0.0
+
+
+def write_index(scenes: Sequence[tuple[Path, Report | Failure]], out: Path, *, lang: str = "en") -> Path:
+    """Write `out/index.html` and `out/summary.csv`, and return the path of the index.
+
+    Args:
+        scenes: Run folder and outcome of each scene, in the order of the batch. Thumbnails are taken
+            from `report.html` of the folder, if it is there.
+        out: Folder of the batch; links to the scenes are relative to it.
+        lang: `en` or `zh`. The CSV has the same English headings in both.
+    """
+    texts = Texts(lang)
+    rows = [_row(folder, outcome, out) for folder, outcome in scenes]
+    reports = [row for row in rows if row.report]
+    rejected = [row for row in reports if row.report and not row.report.score.passed]
+    html = render(
+        "index.html.j2",
+        {
+            "t": texts,
+            "rows": rows,
+            "rejected": rejected,
+            "failures": [row for row in rows if row.failure],
+            "n_passed": len(reports) - len(rejected),
+            "is_draft": any(row.report.score.is_draft for row in reports if row.report),
+            "version": version("clearscene"),
+            "created": datetime.now(UTC),
+        },
+    )
+    _write_csv([outcome for _, outcome in scenes], out / CSV_NAME)
+    with replacing(out / INDEX_NAME) as part:
+        part.write_text(html, encoding="utf-8")
+    return out / INDEX_NAME
+
+
+def _row(folder: Path, outcome: Report | Failure, out: Path) -> _Row:
+    if isinstance(outcome, Failure):
+        return _Row(outcome.name, None, outcome)
+    page = folder / HTML_NAME
+    link = quote(Path(os.path.relpath(page, out)).as_posix())
+    return _Row(outcome.scene.name, outcome, None, link, _thumbnail(page))
+
+
+def _thumbnail(page: Path) -> str:
+    """The overview inside a report as a small data URI; empty if there is none."""
+    found = QUICKLOOK.search(page.read_bytes()) if page.is_file() else None
+    if found is None:
+        return ""
+    encoded = np.frombuffer(base64.b64decode(found[1]), np.uint8)
+    image = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+    if image is None:
+        return ""
+    scale = min(1.0, THUMBNAIL_SIZE / min(image.shape[:2]))
+    size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return data_uri(np.ascontiguousarray(small[: 2 * THUMBNAIL_SIZE, : 2 * THUMBNAIL_SIZE, ::-1], np.uint8))
+
+
+def _write_csv(outcomes: Sequence[Report | Failure], path: Path) -> None:
+    """One row a scene; UTF-8 with a mark at its start, by which Excel knows Chinese."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, _columns(), restval="")
+    writer.writeheader()
+    for outcome in outcomes:
+        writer.writerow(_failure_row(outcome) if isinstance(outcome, Failure) else _report_row(outcome))
+    with replacing(path) as part:
+        part.write_text(text.getvalue(), encoding="utf-8-sig", newline="")
+
+
+def _columns() -> list[str]:
+    of_types = [f"{t.name}_{what}" for t in TYPES for what in ("inspected", "count", "area_px", "area_m2", "penalty")]
+    head = [
+        "name",
+        "path",
+        "score",
+        "grade",
+        "draft",
+        "passed",
+        "findings",
+        "penalty",
+        "inspected_px",
+        "windows_not_inspected",
+    ]
+    return [*head, *of_types, "seconds", "reasons", "error"]
+
+
+def _report_row(report: Report) -> dict[str, object]:
+    score = report.score
+    row: dict[str, object] = {
+        "name": _cell(report.scene.name),
+        "path": _cell(report.scene.path),
+        "score": score.score,
+        "grade": _cell(score.grade),
+        "draft": score.is_draft,
+        "passed": score.passed,
+        "findings": sum(t.count for t in report.types),
+        "penalty": sum(t.penalty for t in report.types),
+        "inspected_px": report.pixels.inspected,
+        "windows_not_inspected": len(report.not_inspected),
+        "seconds": report.timing.seconds,
+        "reasons": _cell(" | ".join(score.reasons)),
+    }
+    for summary in report.types:
+        row[f"{summary.type}_inspected"] = summary.inspected
+        if summary.inspected:  # an empty cell, not 0, for what nobody looked for
+            for what in ("count", "area_px", "area_m2", "penalty"):
+                row[f"{summary.type}_{what}"] = getattr(summary, what)
+    return row
+
+
+def _failure_row(failure: Failure) -> dict[str, object]:
+    return {
+        "name": _cell(failure.name),
+        "path": _cell(failure.path),
+        "seconds": failure.seconds,
+        "error": _cell(f"{failure.error} {failure.hint}".strip()),
+    }
+
+
+def _cell(text: str) -> str:
+    """Text that a spreadsheet does not take for a formula: an apostrophe before = + - @ and controls."""
+    return f"'{text}" if text[:1] in set("=+-@\t\r") else text

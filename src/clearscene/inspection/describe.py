@@ -1,0 +1,113 @@
+"""What a report says of the scene, its pixels and the detectors that took part."""
+
+from collections.abc import Container, Sequence
+from pathlib import Path
+
+from rasterio.crs import CRS
+from rasterio.windows import Window
+
+from clearscene import __version__
+from clearscene.errors import SceneError
+from clearscene.grid import Grid, slices
+from clearscene.inspection.detect import Detection
+from clearscene.inspection.result import Detector, NotInspected, Pixels, SceneInfo
+from clearscene.inspection.taxonomy import TYPES, DefectType
+from clearscene.inspection.viewer import SceneViewer
+from clearscene.raster.scene import Scene
+from clearscene.rules.rule import Rule
+
+__all__ = [
+    "count_pixels",
+    "describe_rule",
+    "describe_scene",
+    "describe_unreadable",
+    "types_left_out",
+    "unreadable_scene",
+]
+
+
+def describe_scene(scene: Scene, viewer: SceneViewer) -> SceneInfo:
+    """The facts of the raster, for the report."""
+    grid = scene.grid
+    return SceneInfo(
+        name=scene.name,
+        path=str(scene.path) if "://" in str(scene.path) else str(Path(scene.path).absolute()),
+        driver=scene.driver,
+        height=grid.height,
+        width=grid.width,
+        dtype=str(scene.dtype),
+        bands=dict(scene.bands),
+        n_bands=scene.n_bands,
+        crs=_name_crs(grid.crs),
+        resolution=grid.resolution,
+        bounds=grid.bounds,
+        transform=tuple(grid.transform)[:6],
+        nodata=scene.nodata,
+        stretch=viewer.stretch.record(),
+        notes=list(scene.notes),
+    )
+
+
+def _name_crs(crs: CRS | None) -> str | None:
+    if crs is None:
+        return None
+    code = crs.to_epsg()
+    return f"EPSG:{code}" if code else str(crs.to_wkt())
+
+
+def count_pixels(detection: Detection, grid: Grid) -> Pixels:
+    """Where the pixels of the scene went.
+
+    Law: total = valid + nodata + collar, and inspected <= valid.
+    """
+    nodata = detection.n_undeclared
+    return Pixels(
+        total=grid.n_pixels,
+        valid=grid.n_pixels - nodata - detection.n_collar,
+        nodata=nodata,
+        collar=detection.n_collar,
+        inspected=detection.inspected.area,
+        inspected_m2=detection.inspected_m2 if grid.is_georeferenced else None,
+        hole=detection.n_hole(grid),
+    )
+
+
+def describe_rule(rule: Rule) -> Detector:
+    """A rule with its parameters."""
+    return Detector(
+        name=f"rule:{rule.name}",
+        kind="rule",
+        types=[rule.name],
+        version=__version__,
+        parameters=dict(rule.parameters()),
+    )
+
+
+def describe_unreadable(window: Window, reason: str) -> NotInspected:
+    """A block of the scene that could not be read."""
+    rows, cols = slices(window)
+    return NotInspected(
+        row=rows.start,
+        col=cols.start,
+        height=rows.stop - rows.start,
+        width=cols.stop - cols.start,
+        reason=reason,
+    )
+
+
+def types_left_out(wanted: Sequence[DefectType], found: Container[int]) -> dict[str, str]:
+    """Why each type that nobody looked for was left out, by type name."""
+    asked = {defect.name for defect in wanted}
+    return {
+        defect.name: "no model for it is installed" if defect.name in asked else "left out by --types"
+        for defect in TYPES
+        if defect.id not in found
+    }
+
+
+def unreadable_scene(path: str, reason: str) -> SceneError:
+    """The error for a scene of which nothing could be read."""
+    return SceneError(
+        f"Nothing of {path} can be read: {reason}",
+        hint="The file is cut off or damaged: copy it again from its source.",
+    )

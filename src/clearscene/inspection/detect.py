@@ -1,0 +1,124 @@
+"""One pass over a scene: every rule on every window, gathered into runs over the whole scene."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from rasterio.windows import Window
+
+from clearscene.grid import Grid, windows
+from clearscene.inspection.viewer import Look, SceneViewer
+from clearscene.rules.rule import Rule
+from clearscene.runs import Runs
+from clearscene.stream import ordered_map
+
+__all__ = ["Detection", "WindowResult", "detect"]
+
+WINDOW_SIZE = 1024
+"""Rows and columns of the windows that rules work on, without the margin."""
+
+
+@dataclass(frozen=True, eq=False)
+class WindowResult:
+    """What one window gave."""
+
+    found: dict[str, Runs]
+    """By rule name, inside the inspected pixels."""
+    inspected: Runs
+    undeclared: Runs
+    """Where nodata, alpha or a mask says there is no data."""
+    n_collar: int
+    inspected_m2: float
+    unreadable: list[tuple[Window, str]]
+
+
+@dataclass(eq=False)
+class Detection:
+    """What the pass over the whole scene gave."""
+
+    found: dict[str, Runs]
+    inspected: Runs
+    undeclared: Runs
+    n_collar: int = 0
+    inspected_m2: float = 0.0
+    unreadable: list[tuple[Window, str]] = field(default_factory=list)
+
+    @property
+    def n_undeclared(self) -> int:
+        """Pixels that are declared to hold no data, or could not be read."""
+        return self.undeclared.area
+
+    def n_hole(self, grid: Grid) -> int:
+        """Pixels without data that are enclosed by data, not joined to the border of the scene."""
+        labels = self.undeclared.label(reach=1)
+        if len(labels) == 0:
+            return 0
+        u = self.undeclared
+        at_border = (u.rows == 0) | (u.rows == grid.height - 1) | (u.starts == 0) | (u.stops == grid.width)
+        outside = np.zeros(int(labels.max()) + 1, np.bool_)
+        outside[labels[at_border]] = True
+        return int(u.lengths[~outside[labels]].sum(dtype=np.int64))
+
+
+def detect(
+    viewer: SceneViewer,
+    rules: Sequence[Rule],
+    *,
+    workers: int,
+    progress: Callable[[float], None],
+) -> Detection:
+    """Run every rule on every window of the scene, in `workers` threads.
+
+    `progress` is called with the share of the windows that is done, 0 to 1.
+    Memory: `workers` + 1 windows, and the runs of what was found.
+    """
+    grid = viewer.scene.grid
+    halo = max((rule.halo for rule in rules), default=0)
+
+    def one(window: Window) -> WindowResult:
+        return _inspect_window(viewer.look(window, halo), rules, grid)
+
+    todo = list(windows(grid.height, grid.width, WINDOW_SIZE))
+    results = []
+    for result in ordered_map(one, todo, workers=workers, ahead=workers + 1):
+        results.append(result)
+        progress(len(results) / len(todo))
+    return _gathered(results, rules)
+
+
+def _inspect_window(look: Look, rules: Sequence[Rule], grid: Grid) -> WindowResult:
+    row, col = round(look.window.row_off), round(look.window.col_off)
+    found = {}
+    for rule in rules if look.inspected.any() else ():
+        evidence = rule.detect(look.view)
+        mask = evidence.mask[look.core] & look.inspected
+        found[rule.name] = Runs.from_mask(mask, evidence.confidence[look.core], row=row, col=col)
+    return WindowResult(
+        found=found,
+        inspected=Runs.from_mask(look.inspected, row=row, col=col),
+        undeclared=Runs.from_mask(~look.declared, row=row, col=col),
+        n_collar=int(look.collar.sum()),
+        inspected_m2=_ground_area(look, grid),
+        unreadable=look.unreadable,
+    )
+
+
+def _ground_area(look: Look, grid: Grid) -> float:
+    """Square metres of the inspected pixels; a window is small enough to take its middle pixel."""
+    if grid.pixel_area is None:
+        return 0.0
+    window = look.window
+    middle = grid.pixel_area.at(window.row_off + window.height / 2, window.col_off + window.width / 2)
+    return float(middle) * int(look.inspected.sum())
+
+
+def _gathered(results: Iterable[WindowResult], rules: Sequence[Rule]) -> Detection:
+    results = list(results)
+    return Detection(
+        found={rule.name: Runs.union(r.found[rule.name] for r in results if rule.name in r.found) for rule in rules},
+        inspected=Runs.union(r.inspected for r in results),
+        undeclared=Runs.union(r.undeclared for r in results),
+        n_collar=sum(r.n_collar for r in results),
+        inspected_m2=sum(r.inspected_m2 for r in results),
+        unreadable=[block for r in results for block in r.unreadable],
+    )

@@ -1,0 +1,97 @@
+"""Which scenes a batch holds, and in which folder each one's result lies."""
+
+import glob
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from clearscene.errors import OptionError
+
+__all__ = ["SUFFIXES", "find_scenes", "result_folders", "scene_name"]
+
+SUFFIXES = (".tif", ".tiff", ".jp2", ".img", ".vrt", ".png", ".jpg", ".jpeg", ".bmp", ".ecw", ".sid", ".webp")
+"""What is taken from a folder; a file named by itself may have any suffix that GDAL reads."""
+
+
+def find_scenes(words: Iterable[str], *, leave_out: Path | None = None) -> list[str]:
+    """Scenes named by files, folders, patterns (`*.tif`), URLs and /vsi paths, each once, in order.
+
+    Files of a folder are taken in the order of their names, its subfolders are not. Whatever lies
+    in `leave_out` (the folder of results) is no scene.
+
+    Raises:
+        OptionError: A word names nothing, or a folder holds no raster.
+    """
+    found: dict[str, None] = {}
+    for word in words:
+        for path in _scenes_of(word):
+            if leave_out is None or not _lies_in(path, leave_out):
+                found[path] = None
+    if not found:
+        raise OptionError("No scene was named.", hint="Name files, folders or patterns such as orthos/*.tif.")
+    return list(found)
+
+
+def _scenes_of(word: str) -> list[str]:
+    path = Path(word)
+    if "://" in word or word.startswith("/vsi") or path.is_file():
+        return [word]
+    if path.is_dir():
+        inside = sorted(str(p) for p in path.iterdir() if p.is_file() and p.suffix.lower() in SUFFIXES)
+        if not inside:
+            raise OptionError(
+                f"The folder {word} holds no raster ({', '.join(SUFFIXES)}).",
+                hint="Name the files themselves if they have another suffix.",
+            )
+        return inside
+    matches = sorted(p for p in glob.glob(word, recursive=True) if Path(p).is_file())  # noqa: PTH207  # the pattern may be absolute
+    # A file that is not there is a scene that fails by itself: the rest of the batch goes on.
+    return matches or [word]
+
+
+def _lies_in(path: str, folder: Path) -> bool:
+    return "://" not in path and Path(path).resolve().is_relative_to(folder.resolve())
+
+
+def scene_name(path: str) -> str:
+    """The name of a scene: its file name without suffix, without what a folder name cannot hold."""
+    stem = Path(path.split("?")[0].rstrip("/")).name
+    stem = stem.rsplit(".", 1)[0] if "." in stem.strip(".") else stem
+    return "".join("_" if c in '<>:"/\\|?*' or ord(c) < 32 else c for c in stem).strip(" .") or "scene"
+
+
+def result_folders(scenes: Sequence[str], out: Path) -> list[Path]:
+    """The folder of each scene's result: `out/<name>`, and `-2`, `-3` ... where a name is taken.
+
+    A folder that holds a result of the same scene is that scene's folder again, so that a batch
+    which is run twice finds its own results.
+    """
+    taken: set[str] = set()
+    folders = []
+    for scene in scenes:
+        folder = _free_folder(scene, out, taken)
+        taken.add(folder.name.casefold())
+        folders.append(folder)
+    return folders
+
+
+def _free_folder(scene: str, out: Path, taken: set[str]) -> Path:
+    name, number = scene_name(scene), 1
+    while True:
+        folder = out / (name if number == 1 else f"{name}-{number}")
+        if folder.name.casefold() not in taken and _owner(folder) in (None, _absolute(scene)):
+            return folder
+        number += 1
+
+
+def _owner(folder: Path) -> str | None:
+    """The scene that a result folder belongs to; None if it belongs to no one yet."""
+    try:
+        record = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        return str(record["scene"]["path"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _absolute(scene: str) -> str:
+    return scene if "://" in scene or scene.startswith("/vsi") else str(Path(scene).resolve())

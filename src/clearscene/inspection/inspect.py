@@ -1,0 +1,306 @@
+"""The inspection of one scene, from raster to report, in the order a pixel travels."""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+from clearscene import __version__
+from clearscene.errors import ClearsceneError, OutputError
+from clearscene.inspection.clean import Regions, clean
+from clearscene.inspection.describe import (
+    count_pixels,
+    describe_rule,
+    describe_scene,
+    describe_unreadable,
+    types_left_out,
+    unreadable_scene,
+)
+from clearscene.inspection.detect import Detection, detect
+from clearscene.inspection.findings import Drawn, list_findings
+from clearscene.inspection.learned import Learned, describe_model, detect_by_model, load_model, model_types
+from clearscene.inspection.options import InspectOptions
+from clearscene.inspection.outputs import write_class_map, write_confidence, write_polygons
+from clearscene.inspection.pdf import write_pdf
+from clearscene.inspection.quicklook import make_pictures
+from clearscene.inspection.report import write_json, write_report
+from clearscene.inspection.result import Detector, Finding, Report, Timing, UnitScore
+from clearscene.inspection.run_folder import STANDARD_NAME, remember_shapes
+from clearscene.inspection.scoring import Extent, Rest, score_findings
+from clearscene.inspection.standard import Standard, load_standard, standard_text
+from clearscene.inspection.summary import summarize
+from clearscene.inspection.taxonomy import BY_ID, BY_NAME, DefectType
+from clearscene.inspection.timing import Stopwatch, peak_memory_mb
+from clearscene.inspection.units import Unit, count_inspected, parse_units, score_units, units_of_centers
+from clearscene.inspection.viewer import SceneViewer
+from clearscene.models.model import Model
+from clearscene.raster.scene import Scene, open_scene
+from clearscene.rules.missing import MissingRule
+from clearscene.rules.rule import Rule
+from clearscene.rules.stripe import StripeRule
+from clearscene.vector.aoi import Areas, load_areas
+
+__all__ = ["Inspector", "Progress", "inspect_scene", "prepare"]
+
+Progress = Callable[[str, float], None]
+"""Called with the name of the stage and how much of it is done, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Inspector:
+    """What an inspection needs besides the scene: made once, used for every scene of a batch."""
+
+    options: InspectOptions
+    standard: Standard
+    rules: dict[str, Rule]
+    """By the name of the type that the rule finds."""
+    model: Model | None
+    """For the region and boundary types; None if no model is installed or none is needed."""
+    learned_types: tuple[DefectType, ...]
+    """What the model is asked for."""
+
+    @property
+    def detectors(self) -> dict[int, str]:
+        """Who finds each type, by type id; a type that is not in it is not inspected."""
+        by_rule = {BY_NAME[name].id: f"rule:{name}" for name in self.rules}
+        if self.model is None:
+            return by_rule
+        return by_rule | {t.id: f"model:{self.model.manifest.name}" for t in self.learned_types}
+
+
+def prepare(options: InspectOptions) -> Inspector:
+    """Load the standard and the detectors, so that every mistake in the options shows before work starts."""
+    every: tuple[Rule, ...] = (StripeRule(mode=options.stripe_mode), MissingRule(mode=options.missing_mode))
+    wanted = {defect.name for defect in options.types}
+    model = load_model(options)
+    return Inspector(
+        options=options,
+        standard=load_standard(options.standard),
+        rules={rule.name: rule for rule in every if rule.name in wanted},
+        model=model,
+        learned_types=model_types(model, options.types),
+    )
+
+
+def _silent(stage: str, share: float) -> None:
+    """Progress for those who do not watch."""
+
+
+def inspect_scene(path: str | Path, folder: Path, inspector: Inspector, *, progress: Progress = _silent) -> Report:
+    """Inspect one scene and leave everything in `folder`, which appears only when all of it is done.
+
+    Memory: some windows in each of `workers` threads, and the runs of what was found.
+
+    Raises:
+        ClearsceneError: The scene cannot be read, an option does not fit it, or the result cannot be written.
+    """
+    with _complete_folder(folder) as work, open_scene(path, inspector.options.bands) as scene:
+        job = _Job(scene, inspector, work, progress, Stopwatch())
+        return job.run()
+
+
+@dataclass
+class _Job:
+    """One scene on its way through the stages."""
+
+    scene: Scene
+    inspector: Inspector
+    folder: Path
+    progress: Progress
+    watch: Stopwatch
+
+    def run(self) -> Report:
+        options = self.inspector.options
+        with self._stage("scan"):
+            units = parse_units(options.units, self.scene.grid) if options.units else []
+            viewer = SceneViewer(self.scene, aoi=self._areas(options.aoi), ignore=self._areas(options.ignore))
+        with self._stage("detect"):
+            detection = detect(
+                viewer,
+                list(self.inspector.rules.values()),
+                workers=options.workers,
+                progress=lambda share: self.progress("detect", share),
+            )
+        if detection.unreadable and detection.inspected.area == 0:
+            raise unreadable_scene(str(self.scene.path), detection.unreadable[0][1])
+        learned = self._learn(viewer)
+        with self._stage("polygons"):
+            regions = self._regions(detection, learned)
+            drawn, rest = self._draw(regions, detection)
+            report = self._report(viewer, detection, learned, drawn, rest, units)
+        with self._stage("write"):
+            report = self._write_data(report, detection, regions, drawn)
+        with self._stage("report"):
+            return self._write_report(report, viewer, drawn)
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        self.progress(name, 0.0)
+        with self.watch.stage(name):
+            yield
+
+    def _areas(self, path: Path | None) -> Areas | None:
+        return None if path is None else load_areas(path, self.scene.grid)
+
+    def _learn(self, viewer: SceneViewer) -> Learned | None:
+        """What the model finds; None where there is none, or nothing it could find is wanted."""
+        model = self.inspector.model
+        if model is None or not self.inspector.learned_types:
+            return None
+        with self._stage("model"):
+            return detect_by_model(
+                viewer, model, self.inspector.options, progress=lambda share: self.progress("model", share)
+            )
+
+    def _regions(self, detection: Detection, learned: Learned | None) -> dict[int, Regions]:
+        """Clean the mask of every type; see `clean`."""
+        grid, inside, rules = self.scene.grid, detection.inspected, self.inspector.rules
+        found = {BY_NAME[name].id: runs for name, runs in detection.found.items()}
+        if learned is not None:
+            found |= {type_id: runs.intersection(inside) for type_id, runs in learned.found.items()}
+        return {
+            type_id: clean(
+                runs,
+                self.inspector.standard.cleaning(BY_ID[type_id], valid=inside.area, grid=grid),
+                inside=inside,
+                grid=grid,
+                accept=rules[BY_ID[type_id].name].accept if BY_ID[type_id].name in rules else None,
+            )
+            for type_id, runs in found.items()
+        }
+
+    def _draw(self, regions: Mapping[int, Regions], detection: Detection) -> tuple[list[Drawn], dict[str, Rest]]:
+        return list_findings(
+            regions,
+            self.inspector.detectors,
+            grid=self.scene.grid,
+            inspected=detection.inspected.area,
+            max_drawn=self.inspector.options.max_drawn,
+        )
+
+    def _report(
+        self,
+        viewer: SceneViewer,
+        detection: Detection,
+        learned: Learned | None,
+        drawn: list[Drawn],
+        rest: Mapping[str, Rest],
+        units: list[Unit],
+    ) -> Report:
+        pixels, standard = count_pixels(detection, self.scene.grid), self.inspector.standard
+        findings, score = score_findings(
+            [d.finding for d in drawn],
+            standard,
+            inspected_px=pixels.inspected,
+            inspected_m2=pixels.inspected_m2,
+            rest=rest,
+        )
+        findings, unit_scores = self._score_units(findings, drawn, units, detection)
+        return Report(
+            clearscene_version=__version__,
+            created=datetime.now(UTC),
+            scene=describe_scene(self.scene, viewer),
+            pixels=pixels,
+            score=score,
+            units=unit_scores,
+            types=summarize(
+                findings,
+                rest=rest,
+                not_inspected=types_left_out(self.inspector.options.types, self.inspector.detectors),
+                inspected=Extent(pixels.inspected, pixels.inspected_m2),
+            ),
+            findings=findings,
+            detectors=self._describe_detectors(learned),
+            not_inspected=[describe_unreadable(window, reason) for window, reason in detection.unreadable],
+            timing=Timing(seconds=0, seconds_per_mpx=0, peak_memory_mb=0, workers=1),
+        )
+
+    def _describe_detectors(self, learned: Learned | None) -> list[Detector]:
+        detectors = [describe_rule(rule) for rule in self.inspector.rules.values()]
+        model = self.inspector.model
+        if model is not None and learned is not None:
+            detectors.append(describe_model(model, self.inspector.learned_types, learned.statistics))
+        return detectors
+
+    def _score_units(
+        self, findings: list[Finding], drawn: list[Drawn], units: list[Unit], detection: Detection
+    ) -> tuple[list[Finding], list[UnitScore]]:
+        """Name the unit of each finding, and score the units."""
+        if not units:
+            return findings, []
+        geometries, grid = [d.geometry for d in drawn], self.scene.grid
+        names = units_of_centers(geometries, units)
+        named = [f.model_copy(update={"unit": name}) for f, name in zip(findings, names, strict=True)]
+        scores = score_units(
+            named,
+            geometries,
+            units,
+            standard=self.inspector.standard,
+            inspected_px=count_inspected(detection.inspected, units, grid),
+            grid=grid,
+        )
+        return named, scores
+
+    def _write_data(
+        self, report: Report, detection: Detection, regions: Mapping[int, Regions], drawn: list[Drawn]
+    ) -> Report:
+        grid, options = self.scene.grid, self.inspector.options
+        write_class_map(self.folder / "classmap.tif", grid, regions, detection.inspected)
+        files = write_polygons(self.folder, report, drawn, grid=grid, options=options)
+        remember_shapes(self.folder / "defects.gpkg")
+        (self.folder / STANDARD_NAME).write_text(standard_text(options.standard), encoding="utf-8")
+        files |= {"classmap": "classmap.tif", "standard": STANDARD_NAME}
+        if options.confidence:
+            write_confidence(self.folder / "confidence.tif", grid, regions)
+            files["confidence"] = "confidence.tif"
+        return report.model_copy(update={"files": files})
+
+    def _write_report(self, report: Report, viewer: SceneViewer, drawn: list[Drawn]) -> Report:
+        options = self.inspector.options
+        geometries = {d.finding.id: d.geometry for d in drawn}
+        pictures = make_pictures(report, geometries, viewer.read_rgb, limit=options.max_crops)
+        files = {**report.files, "html": "report.html", "json": "report.json"}
+        files |= {"pdf": "report.pdf"} if options.pdf else {}
+        report = report.model_copy(update={"files": files, "timing": self._timing()})
+        html = write_report(report, self.folder, pictures=pictures, lang=options.lang)
+        if options.pdf:
+            write_pdf(html, self.folder / "report.pdf")
+        write_json(report, self.folder)
+        return report
+
+    def _timing(self) -> Timing:
+        seconds = self.watch.seconds
+        return Timing(
+            seconds=seconds,
+            seconds_per_mpx=seconds / (self.scene.grid.n_pixels / 1e6),
+            peak_memory_mb=peak_memory_mb(),
+            workers=self.inspector.options.workers,
+            stages={name: round(value, 3) for name, value in self.watch.stages.items()},
+        )
+
+
+@contextmanager
+def _complete_folder(folder: Path) -> Iterator[Path]:
+    """A folder beside `folder` to work in, which takes its place at the end; on any error it is removed.
+
+    Law: `folder` is either as it was before, or holds a complete result.
+    """
+    work = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}.part")
+    try:
+        work.mkdir(parents=True)
+        yield work
+        if folder.exists():
+            shutil.rmtree(folder)
+        work.replace(folder)
+    except OSError as error:
+        if isinstance(error, ClearsceneError):
+            raise
+        raise OutputError(
+            f"The result cannot be written to {folder}: {error.strerror or error}.",
+            hint="Choose a folder that can be written to with --out, or free some space.",
+        ) from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)

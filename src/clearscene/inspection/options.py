@@ -1,0 +1,79 @@
+"""What a user can choose for an inspection, checked before a scene is read."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from clearscene.errors import OptionError
+from clearscene.inspection.taxonomy import TYPES, DefectType
+
+__all__ = ["FORMATS", "Encoding", "InspectOptions", "Mode"]
+
+Mode = Literal["default", "paper"]
+Encoding = Literal["UTF-8", "GBK"]
+FORMATS = ("gpkg", "shp", "geojson")
+
+
+@dataclass(frozen=True)
+class InspectOptions:
+    """How scenes are inspected. Every default is written here and nowhere else."""
+
+    types: tuple[DefectType, ...] = TYPES
+    """What to look for."""
+    bands: Mapping[str, int] | None = None
+    """Common name to 1-based band, where the file does not say."""
+    standard: str = "gbt24356"
+    """Name of a shipped standard, or path of a TOML file."""
+    model: Path | None = None
+    """Folder of a model; None takes the shipped one, if there is any."""
+    device: str = "auto"
+    """Where models run: auto, cpu, cuda, openvino."""
+    stripe_mode: Mode = "default"
+    """`default`, or `paper` for the published stripe rule."""
+    missing_mode: Mode = "default"
+    """`default`, or `paper` for the published rule of missing pixels."""
+    units: str = ""
+    """Map sheets to score one by one: `grid:500m`, `grid:1024px` or a polygon file."""
+    aoi: Path | None = None
+    """Polygons: only inside them is inspected."""
+    ignore: Path | None = None
+    """Polygons of known-good areas: inside them nothing is inspected."""
+    formats: tuple[str, ...] = ("gpkg",)
+    """Polygon files to write; the GeoPackage is always written."""
+    encoding: Encoding = "UTF-8"
+    """Text encoding of a Shapefile: UTF-8 or GBK."""
+    confidence: bool = False
+    """Write `confidence.tif`, one band a type, in percent."""
+    lang: str = "en"
+    """Language of the report: en or zh."""
+    pdf: bool = False
+    """Write `report.pdf` as well."""
+    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    """Threads."""
+    memory_limit_mb: int = 2000
+    """What the process should stay below, MB."""
+    max_drawn: int = 5000
+    """Findings of one type that get a polygon of their own, the largest first; the rest is counted."""
+    max_crops: int = 60
+    """Findings that are pictured in the report."""
+
+    def __post_init__(self) -> None:
+        _among("--lang", self.lang, ("en", "zh"))
+        _among("--stripe-mode", self.stripe_mode, ("default", "paper"))
+        _among("--missing-mode", self.missing_mode, ("default", "paper"))
+        _among("--encoding", self.encoding, ("UTF-8", "GBK"))
+        for name in self.formats:
+            _among("--format", name, FORMATS)
+        if self.workers < 1:
+            raise OptionError(f"--workers {self.workers} is less than 1.")
+        if self.memory_limit_mb < 500:
+            raise OptionError(
+                f"--memory-limit {self.memory_limit_mb} MB is too small to work in.", hint="Give it 500 or more."
+            )
+
+
+def _among(option: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise OptionError(f"{option} {value!r} is not known.", hint=f"Choose from {', '.join(allowed)}.")

@@ -1,0 +1,119 @@
+"""The report of one scene: `report.html`, one file that needs nothing else, and `report.json`."""
+
+import base64
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from clearscene.atomic import replacing
+from clearscene.errors import OutputError
+from clearscene.inspection.drawing import Image
+from clearscene.inspection.quicklook import Pictures, ScaleBar
+from clearscene.inspection.report_page import Page
+from clearscene.inspection.report_texts import Texts
+from clearscene.inspection.result import Finding, Report
+from clearscene.inspection.taxonomy import BY_NAME
+
+__all__ = ["HTML_NAME", "JSON_NAME", "data_uri", "render", "write_json", "write_report"]
+
+HTML_NAME = "report.html"
+JSON_NAME = "report.json"
+JPEG_QUALITY = 88
+UNKNOWN_COLOR = "#888888"
+
+
+@dataclass(frozen=True)
+class _Card:
+    """A finding with its picture."""
+
+    finding: Finding
+    picture: str
+    """Data URI."""
+    scale: ScaleBar | None
+
+    @property
+    def row(self) -> int:
+        return (self.finding.bounds_px[1] + self.finding.bounds_px[3]) // 2
+
+    @property
+    def col(self) -> int:
+        return (self.finding.bounds_px[0] + self.finding.bounds_px[2]) // 2
+
+
+def write_report(report: Report, folder: Path, *, pictures: Pictures, lang: str = "en") -> Path:
+    """Write `folder/report.html`, whole or not at all, and return its path.
+
+    The file fetches nothing: images are data URIs and the style is inside. Text from the record is
+    escaped, whatever it holds.
+
+    Raises:
+        OptionError: `lang` is unknown.
+        OutputError: The file cannot be written.
+    """
+    texts = Texts(lang)
+    by_id = {finding.id: finding for finding in report.findings}
+    cards = [
+        _Card(by_id[number], data_uri(image), pictures.crop_scales.get(number))
+        for number, image in pictures.crops.items()
+        if number in by_id
+    ]
+    html = render(
+        "report.html.j2",
+        {
+            "t": texts,
+            "report": report,
+            "page": Page.of(report, texts, pictured=[card.finding for card in cards]),
+            "pictures": pictures,
+            "quicklook": None if pictures.quicklook is None else data_uri(pictures.quicklook),
+            "cards": cards,
+            "version": report.clearscene_version,
+            "created": report.created,
+        },
+    )
+    return _write(folder / HTML_NAME, html)
+
+
+def write_json(report: Report, folder: Path) -> Path:
+    """Write `folder/report.json`, whole or not at all, and return its path.
+
+    Law: `Report.model_validate_json` of the file equals `report`.
+    """
+    return _write(folder / JSON_NAME, report.model_dump_json(indent=2) + "\n")
+
+
+def render(template: str, values: dict[str, object]) -> str:
+    """Fill a template of this package; all values are escaped and unknown names are errors."""
+    return _environment().get_template(template).render(values)
+
+
+def data_uri(image: Image) -> str:
+    """An RGB uint8 picture as a JPEG inside a `data:` address."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x111111]
+    done, encoded = cv2.imencode(".jpg", np.ascontiguousarray(image[..., ::-1]), options)
+    if not done:
+        raise OutputError(f"A picture of {image.shape[1]} x {image.shape[0]} px cannot be written as JPEG.")
+    return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode("ascii")
+
+
+def _write(path: Path, text: str) -> Path:
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8")
+    return path
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["color"] = lambda name: BY_NAME[name].color if name in BY_NAME else UNKNOWN_COLOR
+    environment.globals["group"] = lambda name: BY_NAME[name].group.value if name in BY_NAME else ""
+    return environment

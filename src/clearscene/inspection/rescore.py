@@ -1,0 +1,294 @@
+"""Score a run again from its polygons as they stand after a person has edited them.
+
+The `defects` layer is the truth: what is rejected, retyped, redrawn, added or deleted there counts.
+The record says what changed, when, and by whom.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from getpass import getuser
+from pathlib import Path
+
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from clearscene.errors import ClearsceneError, VectorError
+from clearscene.grid import Grid
+from clearscene.inspection.measure_shape import Sizes, measure_shape
+from clearscene.inspection.polygon_file import defect_of, to_pixels
+from clearscene.inspection.report import write_json
+from clearscene.inspection.result import Change, Finding, Report, Status, TypeSummary, UnitScore
+from clearscene.inspection.run_folder import Row, RunFolder, check_writable, keep_standard, open_run, write_defects
+from clearscene.inspection.scoring import Extent, Rest, score_findings, type_penalties
+from clearscene.inspection.standard import Standard, load_standard
+from clearscene.inspection.summary import summarize
+from clearscene.inspection.taxonomy import BY_NAME, TYPES, DefectType, Group
+from clearscene.inspection.units import Unit, score_units, units_of_centers
+
+__all__ = ["rescore"]
+
+_TYPE_COLUMNS = ("type", "type_id", "type_en", "type_zh")
+_PERSON = "person"
+_SLACK_PX = 4
+"""How far a drawn outline may lie outside the detected pixels: dilation, simplification and rounding."""
+
+
+@dataclass
+class _Edits:
+    """What a person did, gathered so that a thousand rejections make one line."""
+
+    by_text: dict[str, list[int]] = field(default_factory=dict)
+
+    def note(self, number: int, text: str) -> None:
+        self.by_text.setdefault(text, []).append(number)
+
+    def lines(self) -> list[str]:
+        """One line for each kind of change, with the ids of the findings."""
+        return [f"{_listed(numbers)}: {text}" for text, numbers in self.by_text.items()]
+
+
+def rescore(run: str | Path, *, standard: Standard | str | Path | None = None, who: str = "") -> Report:
+    """Score a run again from the `defects` layer as it stands; update the layer and `report.json`.
+
+    A polygon whose shape is unchanged keeps its detected sizes; a redrawn or new one is measured.
+    A polygon without id gets one, with the status `added` and the detector `person`. Of the columns
+    type, type_id, type_en and type_zh it is enough to change one. `report.html` is left to the
+    caller. Scoring twice changes nothing the second time and records nothing.
+
+    Args:
+        run: A run folder, or the GeoPackage in it.
+        standard: A standard, its name or file, which the run keeps; None takes the one of the run.
+        who: Recorded with each change; the name of the user if empty.
+
+    Raises:
+        ResultError: The run is incomplete.
+        VectorError: A polygon has no type, an unknown status, or lies outside the scene.
+        OutputError: A file cannot be written.
+    """
+    held = open_run(run)
+    check_writable(held.gpkg)
+    rules = standard if isinstance(standard, Standard) else load_standard(standard) if standard else held.standard()
+    edits = _Edits()
+    rows = held.rows()
+    findings = _read_findings(rows, held, edits)
+    report = _scored(held, rules, findings, rows)
+    report = _with_changes(report, held.report, edits, who or getuser())
+    write_defects(held.gpkg, {row.fid: f for row, f in zip(rows, report.findings, strict=True)})
+    write_json(report, held.folder)
+    if standard is not None and not isinstance(standard, Standard):
+        keep_standard(held.folder, standard)
+    return report
+
+
+def _read_findings(rows: Sequence[Row], run: RunFolder, edits: _Edits) -> list[Finding]:
+    """A finding for each row, with `edits` filled: compared with the record of the run."""
+    known = {finding.id: finding for finding in run.report.findings}
+    keepers = _keepers(rows, known)
+    number = max([0, *known, *(row.values["id"] for row in rows if _is_id(row))])
+    findings = []
+    for row in rows:
+        try:
+            old = known[row.values["id"]] if row.fid in keepers else None
+            if old is None:
+                number += 1
+                findings.append(_added(number, row, run, edits))
+            else:
+                findings.append(_updated(old, row, run, edits))
+        except ClearsceneError as error:
+            place = f"{error.message} (feature {row.fid} of {run.gpkg})"
+            raise VectorError(place, hint=error.hint) from error
+    for deleted in sorted(set(known) - {f.id for f in findings}):
+        edits.note(deleted, f"{known[deleted].type} deleted")
+    return findings
+
+
+def _is_id(row: Row) -> bool:
+    return isinstance(row.values.get("id"), int)
+
+
+def _keepers(rows: Sequence[Row], known: Mapping[int, Finding]) -> set[int]:
+    """Feature ids of the rows that keep their id; of rows with one id, the one with the shape as scored.
+
+    QGIS gives both parts of a polygon that is split, and a copy, the id of the original.
+    """
+    best: dict[int, Row] = {}
+    for row in rows:
+        number = int(row.values.get("id") or 0)  # 0 is no id
+        if number in known and (number not in best or (row.is_as_scored and not best[number].is_as_scored)):
+            best[number] = row
+    return {row.fid for row in best.values()}
+
+
+def _added(number: int, row: Row, run: RunFolder, edits: _Edits) -> Finding:
+    """The finding for a polygon that a person has drawn."""
+    defect = _type_of(row, None)
+    sizes = _measured(row, run.grid)
+    status = _status_of(row, Status.ADDED)
+    finding = {
+        "id": number,
+        "detector": _PERSON,
+        "confidence": 1.0,
+        "status": Status.ADDED if status is Status.PROPOSED else status,
+        "remark": row.text("remark"),
+    }
+    edits.note(number, f"{defect.name} added, {sizes.area_px} px")
+    return Finding.model_validate(finding | _type_fields(defect) | _size_fields(sizes, defect, run.report))
+
+
+def _updated(old: Finding, row: Row, run: RunFolder, edits: _Edits) -> Finding:
+    """The finding of the record with what a person has changed."""
+    defect, status, remark = _type_of(row, old), _status_of(row, old.status), row.text("remark")
+    is_moved = not row.is_as_scored if row.is_as_scored is not None else _looks_moved(old, row)
+    update: dict[str, object] = {"status": status, "remark": remark} | _type_fields(defect)
+    if status != old.status:
+        edits.note(old.id, f"status {old.status} -> {status}")
+    if remark != old.remark:
+        edits.note(old.id, f"remark {remark!r}")
+    if defect.name != old.type:
+        edits.note(old.id, f"type {old.type} -> {defect.name}")
+    if is_moved or defect.group.value != old.group:
+        sizes = _measured(row, run.grid)
+        if is_moved:
+            edits.note(old.id, f"shape changed, {old.area_px} -> {sizes.area_px} px")
+        else:  # the type is of another group: the detected sizes stay, the length is new
+            sizes = replace(sizes, area_px=old.area_px, area_m2=old.area_m2, bounds_px=old.bounds_px)
+        update |= _size_fields(sizes, defect, run.report)
+    return Finding.model_validate(old.model_dump() | update)
+
+
+def _type_fields(defect: DefectType) -> dict[str, object]:
+    return {"type": defect.name, "type_id": defect.id, "group": defect.group.value}
+
+
+def _size_fields(sizes: Sizes, defect: DefectType, report: Report) -> dict[str, object]:
+    is_boundary, inspected = defect.group is Group.BOUNDARY, report.pixels.inspected
+    return {
+        "area_px": sizes.area_px,
+        "area_m2": sizes.area_m2,
+        "area_fraction": 0.0 if is_boundary or inspected == 0 else sizes.area_px / inspected,
+        "length_px": sizes.length_px if is_boundary else None,
+        "length_m": sizes.length_m if is_boundary else None,
+        "bounds_px": sizes.bounds_px,
+        "n_parts": sizes.n_parts,
+    }
+
+
+def _measured(row: Row, grid: Grid) -> Sizes:
+    sizes = measure_shape(row.polygon, grid)
+    if sizes is None:
+        raise VectorError("A polygon lies outside the scene.", hint="Move it back or delete it.")
+    return sizes
+
+
+def _looks_moved(old: Finding, row: Row) -> bool:
+    """Without a hash of the shape as scored: whether the outline lies elsewhere than the detected pixels."""
+    apart = zip(row.polygon.bounds, old.bounds_px, strict=True)
+    return any(abs(now - then) > _SLACK_PX for now, then in apart)
+
+
+def _type_of(row: Row, old: Finding | None) -> DefectType:
+    """The type that a row names; of several columns, the one that differs from the record."""
+    named = {}
+    for column in _TYPE_COLUMNS:
+        if row.text(column):
+            named[column] = defect_of(row.values[column])
+            if named[column] is None:
+                allowed = ", ".join(f"{t.name} ({t.id})" for t in TYPES)
+                raise VectorError(
+                    f"A polygon has {column} {row.text(column)!r}, which is no type.", hint=f"The types are {allowed}."
+                )
+    now = {defect for defect in named.values() if defect is not None}
+    changed = now - {BY_NAME[old.type]} if old is not None else now
+    if len(changed) > 1:
+        both = " and ".join(sorted(defect.name for defect in changed))
+        raise VectorError(f"A polygon is called {both} at once.", hint="Change one of its type columns only.")
+    if changed:
+        return changed.pop()
+    if old is None:
+        raise VectorError("A new polygon has no type.", hint="Fill one of type, type_id, type_en or type_zh.")
+    return BY_NAME[old.type]
+
+
+def _status_of(row: Row, default: Status) -> Status:
+    text = row.text("status").lower() or default.value
+    try:
+        return Status(text)
+    except ValueError as error:
+        hint = f"Write {', '.join(Status)}."
+        raise VectorError(f"A polygon has the status {text!r}, which is unknown.", hint=hint) from error
+
+
+def _scored(run: RunFolder, standard: Standard, findings: list[Finding], rows: Sequence[Row]) -> Report:
+    """The report with new penalties, score, sums and units."""
+    old, pixels = run.report, run.report.pixels
+    units, polygons = _units(old.units, run.grid), [row.polygon for row in rows]
+    if units:
+        names = units_of_centers(polygons, units)
+        findings = [f.model_copy(update={"unit": name}) for f, name in zip(findings, names, strict=True)]
+    undrawn = {summary.type: _rest_of(summary, old) for summary in old.types if summary.n_not_drawn}
+    rest = {name: r for name, r in undrawn.items() if not _all_rejected(name, findings)}
+    px, m2 = pixels.inspected, pixels.inspected_m2
+    findings, score = score_findings(findings, standard, inspected_px=px, inspected_m2=m2, rest=rest)
+    penalties = type_penalties(findings, standard, inspected_px=px, inspected_m2=m2, rest=rest)
+    why_not = {summary.type: summary.reason for summary in old.types if not summary.inspected}
+    sums = summarize(
+        findings, rest=undrawn, not_inspected=why_not, inspected=Extent(pixels.inspected, pixels.inspected_m2)
+    )
+    types = [s.model_copy(update={"penalty": round(penalties.get(s.type, 0.0), 6)}) for s in sums]
+    scores = _score_units(old.units, units, findings, polygons, standard, run.grid) if units else []
+    return old.model_copy(update={"findings": findings, "score": score, "types": types, "units": scores})
+
+
+def _score_units(
+    old: Sequence[UnitScore],
+    units: Sequence[Unit],
+    findings: Sequence[Finding],
+    polygons: Sequence[BaseGeometry],
+    standard: Standard,
+    grid: Grid,
+) -> list[UnitScore]:
+    inspected = {unit.unit: unit.inspected_px for unit in old}
+    return score_units(findings, polygons, units, standard=standard, inspected_px=inspected, grid=grid)
+
+
+def _units(scores: Sequence[UnitScore], grid: Grid) -> list[Unit]:
+    """The units of the record, by their bounds: exact for the cells of a grid and for sheets along its axes."""
+    outline = shapely.box(0, 0, grid.width, grid.height)
+    return [
+        Unit(unit.unit, shapely.intersection(to_pixels(shapely.box(*unit.bounds), grid), outline)) for unit in scores
+    ]
+
+
+def _rest_of(summary: TypeSummary, report: Report) -> Rest:
+    """What the record counts of a type without having drawn it."""
+    drawn = sum(f.area_px for f in report.findings if f.type == summary.type and f.status != Status.REJECTED)
+    return Rest(summary.n_not_drawn, max(0, summary.area_px - drawn))
+
+
+def _all_rejected(name: str, findings: Sequence[Finding]) -> bool:
+    """Whether a person has rejected every drawn finding of a type; then the undrawn ones, all smaller, go too."""
+    return all(f.status == Status.REJECTED for f in findings if f.type == name)
+
+
+def _with_changes(report: Report, old: Report, edits: _Edits, who: str) -> Report:
+    """The report with a record of the edits, and of the new score if that is another one."""
+    lines = edits.lines()
+    before, after = old.score, report.score
+    if (before.standard, before.score, before.grade) != (after.standard, after.score, after.grade):
+        lines.append(f"score {before.score:g} ({before.grade}) -> {after.score:g} ({after.grade}) by {after.standard}")
+    now = datetime.now(UTC)
+    changes = [Change(when=now, who=who, what=line) for line in lines]
+    return report.model_copy(update={"changes": [*old.changes, *changes]})
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    """Ids as people write them: "finding 3", "findings 1-4, 7"."""
+    spans: list[list[int]] = []
+    for number in sorted(numbers):
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    text = ", ".join(f"{first}" if first == last else f"{first}-{last}" for first, last in spans)
+    return f"finding{'s' if len(numbers) > 1 else ''} {text}"

@@ -1,0 +1,237 @@
+"""A run folder as it was left on disk: its record, its grid, its standard, and the `defects` layer."""
+
+import hashlib
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import shapely
+from affine import Affine
+from pydantic import ValidationError
+from rasterio.crs import CRS
+from shapely.geometry.base import BaseGeometry
+
+from clearscene.atomic import replacing
+from clearscene.errors import OutputError, ResultError
+from clearscene.grid import Grid
+from clearscene.inspection.polygon_file import to_pixels
+from clearscene.inspection.result import Finding, Report, SceneInfo
+from clearscene.inspection.standard import Standard, load_standard, standard_text
+from clearscene.inspection.taxonomy import BY_NAME
+from clearscene.vector.geopackage import decode, edit
+
+__all__ = [
+    "STANDARD_NAME",
+    "Row",
+    "RunFolder",
+    "check_writable",
+    "grid_of",
+    "keep_standard",
+    "open_run",
+    "remember_shapes",
+    "write_defects",
+]
+
+STANDARD_NAME = "standard.toml"
+"""A copy of the standard in the run folder, if there is one, is used when the run is scored again."""
+
+_SHAPES = "clearscene_shapes"
+"""Table with a hash of each polygon as last scored. It is not registered as a layer, so QGIS does not list it."""
+
+_CLOSE_IT = "Save the edits and close the layer in QGIS; make the file writable."
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """A feature of the `defects` layer that has a shape."""
+
+    fid: int
+    values: dict[str, Any]
+    """By column; None where the file has null."""
+    polygon: BaseGeometry
+    """In pixel coordinates."""
+    is_as_scored: bool | None
+    """True if the shape is the one that was last scored, False if not, None if the file does not tell."""
+
+    def text(self, column: str) -> str:
+        """A value as text without spaces around it, "" where there is none."""
+        value = self.values.get(column)
+        return "" if value is None else str(value).strip()
+
+
+@dataclass(frozen=True, eq=False)
+class RunFolder:
+    """What an inspection left."""
+
+    folder: Path
+    gpkg: Path
+    report: Report
+
+    @property
+    def grid(self) -> Grid:
+        """The grid of the scene."""
+        return grid_of(self.report.scene)
+
+    def standard(self) -> Standard:
+        """The standard that the run was scored by.
+
+        Raises:
+            StandardError: It is no shipped one, and the folder keeps no copy of it.
+        """
+        kept = self.folder / STANDARD_NAME
+        return load_standard(kept if kept.exists() else self.report.score.standard)
+
+    def rows(self) -> list[Row]:
+        """The features of the `defects` layer as they stand, in the order of the file.
+
+        Raises:
+            ResultError: The file has no such layer, or cannot be read.
+        """
+        try:
+            with edit(self.gpkg) as database:
+                column, key = _geometry_column(database), _key_column(database)
+                shapes = _hashes(database)
+                found = database.execute(f'SELECT * FROM "defects" ORDER BY "{key}"').fetchall()
+        except sqlite3.DatabaseError as error:
+            raise ResultError(f"The layer defects of {self.gpkg} cannot be read: {error}.") from error
+        return [_row(dict(values), column, key, shapes, self.grid) for values in found if values[column] is not None]
+
+
+def open_run(path: str | Path) -> RunFolder:
+    """Open a run by its folder, or by the GeoPackage in it.
+
+    Raises:
+        ResultError: The folder, its `report.json` or its GeoPackage is missing or cannot be read.
+    """
+    path = Path(path)
+    folder, gpkg = (path, path / "defects.gpkg") if path.is_dir() else (path.parent, path)
+    record = folder / "report.json"
+    for needed in (gpkg, record):
+        if not needed.is_file():
+            raise ResultError(
+                f"There is no {needed.name} in {folder}.",
+                hint="Give the folder that clearscene inspect made for one scene, or the defects.gpkg in it.",
+            )
+    try:
+        report = Report.model_validate_json(record.read_text("utf-8"))
+    except (ValidationError, UnicodeDecodeError, OSError) as error:
+        raise ResultError(f"{record} cannot be read: {error}", hint="Inspect the scene again.") from error
+    return RunFolder(folder, gpkg, report)
+
+
+def keep_standard(folder: Path, name_or_path: str | Path) -> None:
+    """Copy a standard into a run folder, where scoring again finds it.
+
+    Raises:
+        StandardError: There is no such standard.
+        OutputError: The copy cannot be written.
+    """
+    text = standard_text(name_or_path)
+    with replacing(folder / STANDARD_NAME) as part:
+        part.write_text(text, "utf-8")
+
+
+def grid_of(scene: SceneInfo) -> Grid:
+    """The grid that a report describes."""
+    crs = None if scene.crs is None else CRS.from_user_input(scene.crs)
+    return Grid(scene.height, scene.width, Affine(*scene.transform), crs)
+
+
+def check_writable(gpkg: Path) -> None:
+    """Refuse a GeoPackage that cannot be written, or that another program is editing.
+
+    Raises:
+        OutputError: As said.
+    """
+    try:
+        with closing(sqlite3.connect(gpkg, timeout=1, isolation_level=None)) as database:
+            database.execute("BEGIN IMMEDIATE")
+            database.execute("ROLLBACK")
+    except sqlite3.DatabaseError as error:
+        raise OutputError(f"{gpkg} cannot be written: {error}.", hint=_CLOSE_IT) from error
+
+
+def remember_shapes(gpkg: Path) -> None:
+    """Keep a hash of each polygon of the `defects` layer, by finding id, inside the GeoPackage.
+
+    With it `rescore` tells the polygons that a person has drawn or moved from those that stand as
+    detected, and leaves the detected sizes of the latter alone.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    write_defects(gpkg, {})
+
+
+def write_defects(gpkg: Path, findings: Mapping[int, Finding]) -> None:
+    """Write findings, by feature id, into the attributes of the `defects` layer: all of them or none.
+
+    Shapes stay as they are, and their hashes are kept as in `remember_shapes`. Columns that the
+    layer lacks are left out.
+
+    Raises:
+        OutputError: The file cannot be written, for example because QGIS holds unsaved edits.
+    """
+    try:
+        with edit(gpkg) as database:
+            key, column = _key_column(database), _geometry_column(database)
+            present = {str(info["name"]) for info in database.execute('PRAGMA table_info("defects")')}
+            for fid, finding in findings.items():
+                values = {name: value for name, value in _values(finding).items() if name in present}
+                assignments = ", ".join(f'"{name}" = ?' for name in values)
+                database.execute(f'UPDATE "defects" SET {assignments} WHERE "{key}" = ?', [*values.values(), fid])
+            _keep_hashes(database, column)
+    except sqlite3.DatabaseError as error:
+        raise OutputError(f"{gpkg} cannot be written: {error}.", hint=_CLOSE_IT) from error
+
+
+def _row(values: dict[str, Any], column: str, key: str, shapes: Mapping[int, str], grid: Grid) -> Row:
+    fid, blob = int(values.pop(key)), values.pop(column)
+    geometry = decode(blob)
+    known = shapes.get(values["id"]) if isinstance(values.get("id"), int) else None
+    is_as_scored = None if not shapes else known == _hash(geometry)
+    return Row(fid, values, to_pixels(geometry, grid), is_as_scored)
+
+
+def _values(finding: Finding) -> dict[str, Any]:
+    """Columns of the `defects` layer for a finding."""
+    defect = BY_NAME[finding.type]
+    left, top, right, bottom = finding.bounds_px
+    record = finding.model_dump(mode="json", exclude={"bounds_px", "n_parts"})
+    titles = {"type_en": defect.title, "type_zh": defect.title_zh}
+    return {**record, **titles, "left": left, "top": top, "right": right, "bottom": bottom}
+
+
+def _geometry_column(database: sqlite3.Connection) -> str:
+    query = "SELECT column_name FROM gpkg_geometry_columns WHERE table_name = 'defects'"
+    found = database.execute(query).fetchone()
+    if found is None:
+        raise sqlite3.DatabaseError("there is no layer of this name")
+    return str(found[0])
+
+
+def _key_column(database: sqlite3.Connection) -> str:
+    info = database.execute('PRAGMA table_info("defects")')
+    return next(str(column["name"]) for column in info if column["pk"])
+
+
+def _hashes(database: sqlite3.Connection) -> dict[int, str]:
+    exists = database.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (_SHAPES,)).fetchone()
+    return {row[0]: row[1] for row in database.execute(f"SELECT id, hash FROM {_SHAPES}")} if exists else {}
+
+
+def _keep_hashes(database: sqlite3.Connection, column: str) -> None:
+    query = f'SELECT "id", "{column}" FROM "defects" WHERE "id" IS NOT NULL AND "{column}" IS NOT NULL'
+    hashes = [(row[0], _hash(decode(row[1]))) for row in database.execute(query)]
+    database.execute(f"DROP TABLE IF EXISTS {_SHAPES}")
+    database.execute(f"CREATE TABLE {_SHAPES} (id INTEGER PRIMARY KEY, hash TEXT NOT NULL)")
+    database.executemany(f"INSERT OR IGNORE INTO {_SHAPES} VALUES (?, ?)", hashes)
+
+
+def _hash(geometry: BaseGeometry) -> str:
+    """A hash of a shape: the same wherever its rings start and whatever way they turn."""
+    wkb = bytes(shapely.to_wkb(shapely.normalize(geometry), byte_order=1))
+    return hashlib.sha1(wkb, usedforsecurity=False).hexdigest()

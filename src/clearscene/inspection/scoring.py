@@ -1,0 +1,321 @@
+"""From findings to penalties, a score and a grade, by a standard.
+
+The score is 100 minus the penalties, not below 0. All sums are exact (`math.fsum`), so the order of
+the findings cannot matter.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from clearscene.inspection.result import Finding, ScoreRecord, Status
+from clearscene.inspection.standard import Rating, Standard
+from clearscene.inspection.taxonomy import BY_NAME, TYPES
+
+__all__ = [
+    "NOT_INSPECTED",
+    "Extent",
+    "Item",
+    "Rest",
+    "Scored",
+    "score_findings",
+    "score_items",
+    "type_penalties",
+]
+
+NOT_INSPECTED = "not inspected"
+"""Grade of a scene or unit of which no pixel was inspected; its score is 0, and it does not pass."""
+
+_N_REASONS = 3
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much was inspected."""
+
+    pixels: int
+    square_meters: float | None = None
+    """None without a CRS."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """What a standard sees of a finding: its type and sizes, which may be a part of the finding's."""
+
+    type: str
+    area_px: float
+    area_m2: float | None = None
+    length_px: float | None = None
+    length_m: float | None = None
+
+    @classmethod
+    def of(cls, finding: Finding, share: float = 1.0) -> "Item":
+        """The part `share`, 0 to 1, of a finding."""
+        sizes = (finding.area_px, finding.area_m2, finding.length_px, finding.length_m)
+        return cls(finding.type, *(None if size is None else size * share for size in sizes))  # type: ignore[arg-type]  # area_px is never None
+
+
+@dataclass(frozen=True)
+class Rest:
+    """Findings of one type that are counted but not drawn, and so are not in the list."""
+
+    n: int
+    area_px: int
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What `score_items` found out."""
+
+    classes: list[str]
+    """Error class of each item."""
+    penalties: list[float]
+    """Penalty of each item."""
+    by_type: dict[str, float]
+    """Penalty of each type that was found, its undrawn rest included."""
+    record: ScoreRecord
+
+
+@dataclass(frozen=True)
+class _Charge:
+    """What one rule asks for one type."""
+
+    penalty: float
+    shares: tuple[float, ...]
+    """Penalty of each finding; what the undrawn rest costs is left out."""
+    classes: tuple[str, ...]
+    """Error class of each finding, "" where it costs nothing by class."""
+    errors: Counter[str] = field(default_factory=Counter)
+    text: str = ""
+
+
+def score_findings(
+    findings: Sequence[Finding],
+    standard: Standard,
+    *,
+    inspected_px: int,
+    inspected_m2: float | None = None,
+    rest: Mapping[str, Rest] | None = None,
+) -> tuple[list[Finding], ScoreRecord]:
+    """Score findings; returns them in the same order with `error_class` and `penalty` set.
+
+    Region and pixel types are judged by their area as a fraction of the inspected area, boundary
+    types by count or length. Where a rule says `per = "type"` the areas of a type are pooled, so one
+    cloud cut into many polygons costs what it costs whole, and each finding bears its part of the
+    cost; `per = "finding"` judges each by itself. Of several rules for a type the dearest counts.
+
+    Laws: adding a finding never raises the score; the order is irrelevant; rejected findings cost
+    nothing, and if all are rejected the score is 100; the penalties of the findings and of the
+    undrawn `rest` (by type) add up to 100 - score, unless that would be more than 100.
+    """
+    live = [i for i, finding in enumerate(findings) if finding.status != Status.REJECTED]
+    items = [Item.of(findings[i]) for i in live]
+    scored = score_items(items, standard, inspected=Extent(inspected_px, inspected_m2), rest=rest or {})
+    result = [finding.model_copy(update={"error_class": "", "penalty": 0.0}) for finding in findings]
+    for i, error_class, penalty in zip(live, scored.classes, scored.penalties, strict=True):
+        result[i] = findings[i].model_copy(update={"error_class": error_class, "penalty": round(penalty, 6)})
+    return result, scored.record
+
+
+def type_penalties(
+    findings: Sequence[Finding],
+    standard: Standard,
+    *,
+    inspected_px: int,
+    inspected_m2: float | None = None,
+    rest: Mapping[str, Rest] | None = None,
+) -> dict[str, float]:
+    """Penalty of each type that was found, what its undrawn `rest` costs included.
+
+    Law: the values add up to 100 - score of `score_findings`, unless that would be more than 100.
+    """
+    items = [Item.of(finding) for finding in findings if finding.status != Status.REJECTED]
+    return score_items(items, standard, inspected=Extent(inspected_px, inspected_m2), rest=rest or {}).by_type
+
+
+def score_items(items: Sequence[Item], standard: Standard, *, inspected: Extent, rest: Mapping[str, Rest]) -> Scored:
+    """Score what may be parts of findings; `score_findings` states the laws."""
+    classes, penalties = [""] * len(items), [0.0] * len(items)
+    if inspected.pixels <= 0:
+        record = _record(standard, 0.0, ["Nothing was inspected."], grade=NOT_INSPECTED)
+        return Scored(classes, penalties, {}, record)
+    charges: dict[str, _Charge] = {}
+    errors: Counter[str] = Counter()
+    unscored = []
+    for name, index in _by_name(items, rest).items():
+        found = [items[i] for i in index]
+        asked = _charges(name, standard, found, rest=rest.get(name, Rest(0, 0)), inspected=inspected)
+        if not asked:
+            unscored.append(_why_unscored(name, standard))
+            continue
+        charges[name] = dearest = max(asked, key=lambda charge: charge.penalty)
+        errors += _most(asked)
+        for i, error_class, share in zip(index, dearest.classes, dearest.shares, strict=True):
+            classes[i], penalties[i] = error_class, share
+    score = round(max(0.0, 100.0 - math.fsum(c.penalty for c in charges.values())), 4)
+    failures = _failures(errors, standard)
+    record = _record(standard, score, failures + _costs(charges) + unscored, grade="fail" if failures else None)
+    return Scored(classes, penalties, {name: c.penalty for name, c in charges.items()}, record)
+
+
+def _by_name(items: Sequence[Item], rest: Mapping[str, Rest]) -> dict[str, list[int]]:
+    """Positions of the items of each type that was found, in the order of the type ids."""
+    index: dict[str, list[int]] = {t.name: [] for t in TYPES}
+    for i, item in enumerate(items):
+        index[item.type].append(i)
+    return {name: where for name, where in index.items() if where or rest.get(name, Rest(0, 0)).n}
+
+
+def _charges(name: str, standard: Standard, items: Sequence[Item], *, rest: Rest, inspected: Extent) -> list[_Charge]:
+    """What each rule for a type asks; rules that cannot measure what was found are left out."""
+    asked = (_charge(rule, standard, items, rest, inspected) for rule in standard.rules_of(name))
+    return [charge for charge in asked if charge is not None]
+
+
+def _record(standard: Standard, score: float, reasons: list[str], *, grade: str | None = None) -> ScoreRecord:
+    grade = grade or standard.grade_of(score)
+    return ScoreRecord(
+        standard=standard.name,
+        title=standard.title.en,
+        is_draft=standard.is_draft,
+        score=score,
+        grade=grade,
+        passed=grade not in ("fail", NOT_INSPECTED),
+        reasons=reasons,
+    )
+
+
+def _charge(rule: Rating, standard: Standard, items: Sequence[Item], rest: Rest, inspected: Extent) -> _Charge | None:
+    """What a rule asks for the findings of one type; None if it can measure none of them.
+
+    A finding whose measure is not known costs nothing here: leaving the rule out for all would let
+    one more finding raise the score.
+    """
+    found = [_value(rule, item, inspected) for item in items]
+    undrawn = _rest_value(rule, rest, inspected)
+    if undrawn is None and all(value is None for value in found):
+        return None
+    values = [value or 0.0 for value in found]
+    if rule.per == "type":
+        return _by_type(rule, standard, values, undrawn or 0.0)
+    return _by_finding(rule, standard, values, rest.n, undrawn or 0.0)
+
+
+def _by_type(rule: Rating, standard: Standard, values: list[float], undrawn: float) -> _Charge:
+    """One error for the sum of all findings, its cost shared out in proportion."""
+    total = math.fsum([*values, undrawn])
+    error_class, cost = _judge(rule, standard, total)
+    penalty = _capped(cost, rule)
+    shares = tuple(penalty * value / total if total > 0 else 0.0 for value in values)
+    text = f"{_amount(rule, total)}{_of_class(error_class)}"
+    return _Charge(penalty, shares, (error_class,) * len(values), _counter(error_class), text)
+
+
+def _by_finding(rule: Rating, standard: Standard, values: list[float], n_rest: int, undrawn: float) -> _Charge:
+    """One error for each finding; those not drawn count as `n_rest` findings of their mean size."""
+    judged = [_judge(rule, standard, value) for value in values]
+    rest_class, rest_cost = _judge(rule, standard, undrawn / n_rest) if n_rest else ("", 0.0)
+    cost = math.fsum([*(c for _, c in judged), rest_cost * n_rest])
+    penalty = _capped(cost, rule)
+    scale = penalty / cost if cost > 0 else 0.0
+    errors: Counter[str] = Counter(name for name, _ in judged if name)
+    if rest_class:
+        errors[rest_class] += n_rest
+    listed = ", ".join(f"{n} of class {name}" for name, n in sorted(errors.items()))
+    text = f"{len(values) + n_rest} found" + (f", {listed}" if listed else "")
+    return _Charge(penalty, tuple(c * scale for _, c in judged), tuple(name for name, _ in judged), errors, text)
+
+
+def _judge(rule: Rating, standard: Standard, value: float) -> tuple[str, float]:
+    """Error class and cost of one value; the class of the last limit that the value exceeds."""
+    passed = [name for limit, name in zip(rule.limits, rule.classes, strict=True) if value > limit]
+    error_class = passed[-1] if passed else ""
+    return error_class, rule.rate * value + (standard.deduction(error_class) if error_class else 0.0)
+
+
+def _capped(cost: float, rule: Rating) -> float:
+    return cost if rule.cap is None else min(cost, rule.cap)
+
+
+def _counter(error_class: str) -> Counter[str]:
+    return Counter([error_class] if error_class else [])
+
+
+def _value(rule: Rating, item: Item, inspected: Extent) -> float | None:
+    """The rule's measure of one item; measures add up over items. None if it is unknown."""
+    km2 = inspected.square_meters / 1e6 if inspected.square_meters else None
+    match rule.measure:
+        case "area_fraction":
+            return item.area_px / inspected.pixels
+        case "area_m2":
+            return item.area_m2
+        case "count":
+            return 1.0
+        case "count_per_km2":
+            return 1.0 / km2 if km2 else None
+        case "length_px":
+            return item.length_px
+        case "length_m":
+            return item.length_m
+        case "length_m_per_km2":
+            return item.length_m / km2 if km2 and item.length_m is not None else None
+
+
+def _rest_value(rule: Rating, rest: Rest, inspected: Extent) -> float | None:
+    """The rule's measure of all findings that are not drawn; None if there are none, or it is unknown."""
+    if rest.n == 0:
+        return None
+    if rule.measure in ("count", "count_per_km2"):
+        one = _value(rule, Item("", 1), inspected)
+        return None if one is None else rest.n * one
+    per_px = (inspected.square_meters or math.nan) / inspected.pixels
+    area_m2 = None if math.isnan(per_px) else rest.area_px * per_px
+    return _value(rule, Item("", rest.area_px, area_m2), inspected)
+
+
+def _most(charges: Sequence[_Charge]) -> Counter[str]:
+    """Errors of each class, by the rule that finds most of them."""
+    most: Counter[str] = Counter()
+    for charge in charges:
+        most |= charge.errors
+    return most
+
+
+def _failures(errors: Counter[str], standard: Standard) -> list[str]:
+    """Why the scene fails whatever its score, one sentence a class."""
+    return [
+        f"Fails: {errors[c.name]} of error class {c.name}, and at most {c.max_errors} allowed."
+        for c in standard.classes
+        if c.max_errors is not None and errors[c.name] > c.max_errors
+    ]
+
+
+def _costs(charges: Mapping[str, _Charge]) -> list[str]:
+    """What cost the most, one sentence a type."""
+    dear = sorted((-charge.penalty, name) for name, charge in charges.items() if charge.penalty > 0)
+    return [f"{BY_NAME[name].title} cost {-cost:.4g} points: {charges[name].text}." for cost, name in dear[:_N_REASONS]]
+
+
+def _amount(rule: Rating, value: float) -> str:
+    words = {
+        "area_fraction": f"{100 * value:.3g} % of the inspected area",
+        "area_m2": f"{value:.4g} m2",
+        "count": f"{value:.0f} found",
+        "count_per_km2": f"{value:.3g} per km2",
+        "length_px": f"{value:.4g} px long",
+        "length_m": f"{value:.4g} m long",
+        "length_m_per_km2": f"{value:.4g} m per km2",
+    }
+    return words[rule.measure]
+
+
+def _of_class(error_class: str) -> str:
+    return f", class {error_class}" if error_class else ""
+
+
+def _why_unscored(type_name: str, standard: Standard) -> str:
+    title = BY_NAME[type_name].title
+    if type_name in standard.not_scored:
+        return f"{title} is not scored by this standard."
+    return f"{title} could not be scored: its rules need lengths or areas that this scene does not give."

@@ -1,0 +1,183 @@
+"""Writing Cloud Optimized GeoTIFFs by windows, with flat memory, whole or not at all."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+from numpy.typing import NDArray
+from rasterio.enums import Resampling
+from rasterio.io import DatasetWriter
+from rasterio.windows import Window
+
+from clearscene.atomic import output_error, replacing
+from clearscene.errors import GridError, OutputError
+from clearscene.grid import IMAGE_TRANSFORM, Grid
+from clearscene.raster.gdal import GDAL_ERRORS, block_cache, open_quietly
+
+__all__ = ["CogWriter"]
+
+DRAFT_BLOCK = 256
+COG_BLOCK = 512
+Color = tuple[int, int, int, int]
+
+
+class CogWriter:
+    """Write a raster window by window; it becomes a COG with overviews when the `with` block ends well.
+
+    Law: pixels that are never written hold `nodata` (0 without); after an exception nothing is left
+    and an older file stays. Values go to a sparse tiled GeoTIFF beside the target, which the end
+    turns into the COG: memory is GDAL's block cache, disk twice the compressed size while it lasts.
+    With `categories`, tags CLASS_0 ... and `PATH.aux.xml` (GDAL's category names) tell what values mean.
+
+    Raises:
+        OutputError: The file cannot be written; names path and remedy.
+    """
+
+    def __init__(  # more parameters than usual: each is one fact about the file, all but two have defaults
+        self,
+        path: Path,
+        grid: Grid,
+        *,
+        dtype: str,
+        n_bands: int = 1,
+        nodata: float | None = None,
+        descriptions: Sequence[str] = (),
+        colors: Mapping[int, Color] | None = None,
+        categories: Mapping[int, str] | None = None,
+        resampling: Resampling = Resampling.nearest,
+    ) -> None:
+        """Describe the file; nothing is written before the `with` block starts.
+
+        Args:
+            path: Where the COG goes; `PATH.aux.xml` goes beside it if there are `categories`.
+            grid: Size, transform and CRS.
+            dtype: Data type, numpy's name.
+            n_bands: Number of bands.
+            nodata: Declared nodata value.
+            descriptions: Name of each band, or none.
+            colors: Color table (red, green, blue, alpha) by value, one band of uint8 only.
+            categories: What values mean, by value.
+            resampling: How overviews are made; nearest or mode for classes.
+        """
+        self.path, self.grid = Path(path), grid
+        self._profile = _draft_profile(grid, dtype=dtype, n_bands=n_bands, nodata=nodata)
+        self._descriptions, self._colors = tuple(descriptions), colors
+        self._categories, self._resampling = categories, resampling
+        self._draft: DatasetWriter | None = None
+
+    def __enter__(self) -> Self:
+        self._life = self._live()
+        return self._life.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._life.__exit__(kind, error, trace)
+
+    @contextmanager
+    def _live(self) -> Iterator[Self]:
+        """Open the draft; after the block finish the COG and move it, its sidecar first, into place."""
+        with replacing(self.path) as part:
+            draft_path = part.with_name(f"{part.name}.draft.tif")  # swept away together with the part
+            with _gdal_writes(self.path), rasterio.open(draft_path, "w", **self._profile) as self._draft:
+                self._describe(self._draft)
+                yield self
+            self._draft = None
+            with _gdal_writes(self.path):
+                rasterio.shutil.copy(draft_path, part, driver="COG", **self._cog_options())
+            _check_whole(part, self.path)
+            if self._categories:
+                _write_category_names(self.path.with_name(f"{self.path.name}.aux.xml"), self._categories)
+
+    def write(self, array: NDArray[np.generic], row: int, col: int, *, bands: Sequence[int] | None = None) -> None:
+        """Write array (band, row, col) with its upper left pixel at (row, col); `bands` are 1-based, all if None.
+
+        Raises:
+            GridError: The array reaches out of the grid.
+            OutputError: There is no space, or the writer is not open.
+        """
+        if self._draft is None:
+            raise OutputError(f"{self.path} is not open for writing.", hint="Write inside the `with` block.")
+        height, width = array.shape[-2:]
+        if row < 0 or col < 0 or row + height > self.grid.height or col + width > self.grid.width:
+            raise GridError(
+                f"{width} x {height} px at row {row}, column {col} reach out of {self.path.name},"
+                f" {self.grid.width} x {self.grid.height} px."
+            )
+        with _gdal_writes(self.path):
+            self._draft.write(array, bands and list(bands), window=Window(col, row, width, height))
+
+    def _describe(self, draft: DatasetWriter) -> None:
+        """Put in what travels with the draft into the COG: colors, descriptions, class names."""
+        if self._colors:
+            draft.write_colormap(1, dict(self._colors))
+        for band, description in enumerate(self._descriptions, start=1):
+            draft.set_band_description(band, description)
+        if self._categories:
+            draft.update_tags(1, **{f"CLASS_{value}": name for value, name in self._categories.items()})
+
+    def _cog_options(self) -> dict[str, str]:
+        return {
+            "COMPRESS": "DEFLATE",
+            "PREDICTOR": "NO" if self._profile["dtype"] == "uint8" else "YES",  # classes repeat, they have no slope
+            "BLOCKSIZE": str(COG_BLOCK),
+            "OVERVIEW_RESAMPLING": self._resampling.name.upper(),
+            "OVERVIEWS": "IGNORE_EXISTING",
+            "NUM_THREADS": "ALL_CPUS",
+            "BIGTIFF": "IF_SAFER",
+        }
+
+
+def _draft_profile(grid: Grid, *, dtype: str, n_bands: int, nodata: float | None) -> dict[str, Any]:
+    """How the draft is laid out: sparse, so that what is not written costs nothing."""
+    is_placed = grid.crs is not None or grid.transform != IMAGE_TRANSFORM
+    return {
+        "driver": "GTiff",
+        "height": grid.height,
+        "width": grid.width,
+        "count": n_bands,
+        "dtype": dtype,
+        "nodata": nodata,
+        **({"crs": grid.crs, "transform": grid.transform} if is_placed else {}),
+        "tiled": True,
+        "blockxsize": DRAFT_BLOCK,
+        "blockysize": DRAFT_BLOCK,
+        "interleave": "band",  # bands may be written one after the other
+        "compress": "deflate",
+        "zlevel": 1,
+        "sparse_ok": True,
+        "photometric": "MINISBLACK",
+        "num_threads": "ALL_CPUS",
+        "bigtiff": "IF_SAFER",
+    }
+
+
+@contextmanager
+def _gdal_writes(path: Path) -> Iterator[None]:
+    """Our options for GDAL, and its errors as `OutputError` about `path`."""
+    with block_cache():
+        try:
+            yield
+        except GDAL_ERRORS as error:
+            raise output_error(error, path) from error
+
+
+def _check_whole(part: Path, path: Path) -> None:
+    """Make sure that the end of the COG has reached the disk: GDAL can fail without a word when it closes a file."""
+
+
+def _write_category_names(path: Path, categories: Mapping[int, str]) -> None:
+    """Write GDAL's sidecar; it lists names by position, so values without one get an empty name."""
+    root = Element("PAMDataset")
+    names = SubElement(SubElement(root, "PAMRasterBand", band="1"), "CategoryNames")
+    for value in range(max(categories) + 1):
+        SubElement(names, "Category").text = categories.get(value, "")
+    indent(root)
+    with replacing(path) as part:
+        ElementTree(root).write(part, encoding="utf-8", xml_declaration=True)

@@ -1,0 +1,106 @@
+"""How clearscene talks to GDAL: its options, opening, and what its errors mean to people."""
+
+import re
+import warnings
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import rasterio
+from rasterio._err import CPLE_BaseError  # private, but `rasterio.shutil` raises it bare
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import DatasetReader
+
+from clearscene.errors import SceneError
+
+__all__ = ["GDAL_ERRORS", "block_cache", "open_dataset", "reason_of"]
+
+CACHE_MB = 96
+"""Size of GDAL's block cache: three rows of 512 px tiles of a 60,000 px wide gray scene, one in color."""
+
+OPTIONS: dict[str, Any] = {
+    "GDAL_CACHEMAX": CACHE_MB,  # the default, 5 % of the machine, defeats any promise about memory
+    "GDAL_ERROR_ON_LIBJPEG_WARNING": True,  # else a damaged JPEG tile comes back as gray, without a word
+    "GDAL_HTTP_MAX_RETRY": 3,
+    "GDAL_HTTP_RETRY_DELAY": 1,
+    "GDAL_HTTP_CONNECTTIMEOUT": 20,
+}
+
+GDAL_ERRORS = (RasterioError, CPLE_BaseError)
+"""What rasterio raises when GDAL fails."""
+
+_warnings_lock = Lock()
+
+
+def block_cache() -> rasterio.Env:
+    """A context in which GDAL runs with our options; cheap enough to enter for every read."""
+    return rasterio.Env(**OPTIONS)
+
+
+def open_dataset(path: str | Path) -> DatasetReader:
+    """Open a raster for reading.
+
+    Raises:
+        SceneError: It is missing, empty, no raster, broken, or a container of several rasters.
+    """
+    _check_file(path)
+    try:
+        with block_cache():
+            dataset = open_quietly(path)
+    except GDAL_ERRORS as error:
+        raise _cannot_open(path, error) from error
+    if dataset.count == 0:
+        inner = dataset.subdatasets
+        dataset.close()
+        raise SceneError(f"{path} holds {len(inner)} rasters, not one.", hint=_name_some(inner))
+    return dataset
+
+
+def open_quietly(source: str | Path) -> DatasetReader:
+    """Open without the warning that a raster has no georeference: the scene's notes say so."""
+    with _warnings_lock, warnings.catch_warnings():  # the filters are shared by all threads
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        return rasterio.open(source)
+
+
+def reason_of(error: BaseException) -> str:
+    """GDAL's own words for an error, from the bottom of the chain, on one line."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return " ".join(str(error).split()).rstrip(".")
+
+
+def is_local(path: str | Path) -> bool:
+    """True for a plain file name; False for an address, a /vsi path, or a GDAL connection string."""
+    text = str(path)
+    return isinstance(path, Path) or not re.match(r"/vsi|<|[A-Za-z][\w+.-]+:", text)
+
+
+def _check_file(path: str | Path) -> None:
+    """Say what is wrong with a local file before GDAL says it less well."""
+    if not is_local(path):
+        return
+    file = Path(path)
+    if not file.exists():
+        raise SceneError(f"There is no file {path}.", hint="Check the path.")
+    if file.is_file() and file.stat().st_size == 0:
+        raise SceneError(f"{path} is empty (0 bytes).", hint="Copy or download it again.")
+
+
+def _cannot_open(path: str | Path, error: Exception) -> SceneError:
+    reason = reason_of(error)
+    if "not recognized" in reason or "Is a directory" in reason:
+        return SceneError(
+            f"{path} is not a raster that GDAL can read.",
+            hint="Give a GeoTIFF, COG, JPEG 2000, VRT, PNG, JPEG or ERDAS .img file.",
+        )
+    hint = "The file may be cut short: copy or download it again." if is_local(path) else "Check the address."
+    return SceneError(f"{path} cannot be opened: {reason}.", hint=hint)
+
+
+def _name_some(inner: list[str], limit: int = 8) -> str:
+    """Tell which rasters of a container can be opened."""
+    if not inner:
+        return "It has no raster inside."
+    more = f", and {len(inner) - limit} more" if len(inner) > limit else ""
+    return f"Open one of them: {', '.join(inner[:limit])}{more}."

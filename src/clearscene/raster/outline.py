@@ -1,0 +1,414 @@
+"""Wide regions of one flat color that reach the border of a scene, found while its rows stream by.
+
+The machine behind `collar`, for one color. It sees only the deviation of each pixel from that color:
+0 where the pixel has the color or is declared nodata, larger the more it differs.
+"""
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from clearscene.runs import Runs
+
+__all__ = ["BlockGrid", "Outline"]
+
+BLOCK = 16
+"""Side of a block in pixels. A square of 3 x 3 blocks fits into whatever is 63 px wide, into nothing under 48."""
+
+SMALL_SCENE = 32
+"""Blocks along a side below which blocks shrink, so that a preview of 500 px can have a collar too."""
+
+STRIP = 16
+"""Rows of blocks handled at a time; more than NEAR + 2, so that one strip ahead decides the one behind."""
+
+NEAR = 4
+"""Blocks (64 px) around a core within which connected pixels of its color still belong to it."""
+
+SIDE_SHARE = 0.05
+"""A core that misses the corners must touch this share of a side."""
+
+FLAT_SHARE = 0.5
+"""Share of the blocks of a core that must be flat: in dark water of a JPEG next to none are."""
+
+FLAT_RANGE = 1.0
+"""Levels by which a flat block varies: a collar a few levels off is constant."""
+
+FLAT_MEAN = 3.5
+"""Or else the mean deviation of a flat block: a collar with noise has 1.4 to 3, dark water of a JPEG 5."""
+
+HARD_SHARE = 0.5
+"""Share of the sampled edge of a core that must be hard."""
+
+SAMPLING = 4
+"""Every so many rows and columns the edge is sampled."""
+
+STEP = 3
+"""Pixels across which the edge is measured: past the blur of an edge that was resampled once."""
+
+SPECK = 16
+"""Pixels: holes in a collar up to this size are noise of the compression."""
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class BlockGrid:
+    """A scene cut into blocks; those of small scenes are smaller, those at the right and bottom are cut."""
+
+    height: int
+    width: int
+    rows: int
+    """Height of a block, pixels."""
+    cols: int
+    """Width of a block, pixels."""
+
+    @classmethod
+    def of(cls, height: int, width: int) -> "BlockGrid":
+        """Blocks of 16 px, smaller where fewer than 32 would fit along the side."""
+        return cls(height, width, *(min(BLOCK, max(1, side // SMALL_SCENE)) for side in (height, width)))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of blocks."""
+        return -(-self.height // self.rows), -(-self.width // self.cols)
+
+    def reduce(self, values: NDArray[np.generic], ufunc: np.ufunc) -> NDArray[np.generic]:
+        """`ufunc` over each block of a strip (row, col), (block row, block col); cut blocks count what they have."""
+        wide = np.uint32 if ufunc is np.add and values.dtype.kind == "u" else None
+        by_row = ufunc.reduceat(values, np.arange(0, values.shape[0], self.rows), axis=0, dtype=wide)
+        return np.asarray(ufunc.reduceat(by_row, np.arange(0, values.shape[1], self.cols), axis=1))
+
+    def spread(self, blocks: Flags, n_rows: int) -> Flags:
+        """Each pixel gets the flag of its block: (block row, block col) -> (n_rows, width)."""
+        tall = np.repeat(blocks, self.rows, axis=0)[:n_rows]
+        return np.repeat(tall, self.cols, axis=1)[:, : self.width]
+
+
+@dataclass(eq=False)
+class _Maps:
+    """What is kept of each block of the scene, and of the edge of the regions."""
+
+    full: Flags
+    """Nothing but the color or declared nodata."""
+    own: Flags
+    """Full, and no declared nodata."""
+    flat: Flags
+    """Full, and varies by no more than noise."""
+    hard: list[NDArray[np.int64]] = field(default_factory=list)
+    """Flat indices of the blocks of sampled hard edges, one entry a sample."""
+    soft: list[NDArray[np.int64]] = field(default_factory=list)
+    """The same of soft edges."""
+
+
+@dataclass(eq=False)
+class _Sides:
+    """Length of the run of the color that starts at each border, in pixels."""
+
+    left: NDArray[np.int32]
+    right: NDArray[np.int32]
+    top: NDArray[np.int32]
+    bottom: NDArray[np.int32]
+
+
+class Outline:
+    """Collects the wide regions of one color that reach the border.
+
+    Args:
+        grid: The blocks of the scene.
+        tolerance: Deviation up to which a pixel counts as having the color.
+        level: A level of 255 in units of the deviation.
+        hard: Deviation from which on the pixel beyond an edge makes that edge hard.
+    """
+
+    def __init__(self, grid: BlockGrid, *, tolerance: float, level: float, hard: float) -> None:
+        self._grid, self._tolerance, self._level, self._hard = grid, tolerance, level, hard
+        blank = [np.zeros(grid.shape, np.bool_) for _ in range(3)]
+        self._maps = _Maps(*blank)
+        self._sides = _Sides(*(np.zeros(n, np.int32) for n in (grid.height, grid.height, grid.width, grid.width)))
+        self._row = 0
+        self._behind: NDArray[np.generic] | None = None  # the last strip, kept until the next one is known
+        self._runs: list[Runs] = []
+
+    @property
+    def strip_rows(self) -> int:
+        """Rows of a strip; all but the last must have as many."""
+        return STRIP * self._grid.rows
+
+    def add(self, deviation: NDArray[np.generic], declared: Flags | None) -> None:
+        """Take the next strip: deviation from the color (row, col); `declared` nodata (row, col) or None."""
+        self._map_blocks(deviation, declared)
+        self._measure_sides(deviation)
+        self._sample_edges(deviation)
+        row = self._row
+        self._row += len(deviation)
+        if self._behind is not None:
+            self._keep_runs(self._behind, row - len(self._behind))
+        self._behind = deviation
+
+    def finish(self) -> tuple[Runs, tuple[str, ...]]:
+        """The pixels found and the sides that they touch."""
+        if self._behind is not None:
+            self._keep_runs(self._behind, self._row - len(self._behind))
+            self._behind = None
+        kept = self._kept_cores()
+        if not kept.any():
+            return Runs.empty(), ()
+        runs = Runs.union(self._runs)
+        if not np.array_equal(kept, _open(self._maps.full)):
+            runs = self._clipped(runs, _grow(kept, NEAR) & ~_rejected(self._maps.full, kept))
+        near = self._connected(runs, kept)
+        found = Runs.union([near, *self._tips(_grow(kept, NEAR))])
+        found = Runs.union([found, found.holes(max_area=SPECK)])
+        return found, _touched(kept)
+
+    # -- one strip ---------------------------------------------------------------------------------
+
+    def _map_blocks(self, deviation: NDArray[np.generic], declared: Flags | None) -> None:
+        """Enter the blocks of the strip at row `self._row`."""
+        grid, first = self._grid, self._row // self._grid.rows
+        largest = grid.reduce(deviation, np.maximum)
+        full = largest <= self._tolerance
+        rows = slice(first, first + len(full))
+        self._maps.full[rows] = full
+        if not full.any():
+            return
+        self._maps.own[rows] = full if declared is None else full & ~grid.reduce(declared, np.logical_or).astype(bool)
+        self._maps.flat[rows] = self._is_flat(deviation, full, largest)
+
+    def _is_flat(self, deviation: NDArray[np.generic], full: Flags, largest: NDArray[np.generic]) -> Flags:
+        """Which full blocks of a strip are flat."""
+        flat = full & (largest <= FLAT_RANGE * self._level)  # most often all: no need to look closer
+        if np.array_equal(flat, full):
+            return flat
+        smallest = self._grid.reduce(deviation, np.minimum)
+        flat |= largest - smallest <= FLAT_RANGE * self._level
+        n_pixels = self._grid.reduce(np.ones(deviation.shape, np.uint8), np.add)
+        return full & (flat | (self._grid.reduce(deviation, np.add) <= FLAT_MEAN * self._level * n_pixels))
+
+    def _measure_sides(self, deviation: NDArray[np.generic]) -> None:
+        """Lengthen the runs at the four borders."""
+        n, sides, first = len(deviation), self._sides, self._row
+        _fill_lengths(sides.left[first : first + n], deviation, self._tolerance)
+        _fill_lengths(sides.right[first : first + n], deviation[:, ::-1], self._tolerance)
+        alive = np.flatnonzero(sides.top == first)
+        if len(alive):
+            grown = np.zeros(len(alive), np.int32)
+            _fill_lengths(grown, deviation[:, alive].T, self._tolerance)
+            sides.top[alive] += grown
+        tail = np.zeros(deviation.shape[1], np.int32)
+        _fill_lengths(tail, deviation[::-1].T, self._tolerance)
+        sides.bottom[:] = np.where(tail == n, sides.bottom + n, tail)
+
+    def _sample_edges(self, deviation: NDArray[np.generic]) -> None:
+        """Note hard and soft edges along every so many rows and columns of the strip and the one before."""
+        first = self._row // self._grid.rows
+        if not self._maps.full[max(0, first - STRIP) : first + STRIP].any():
+            return
+        self._sample(deviation[::SAMPLING], self._row, 0, (SAMPLING, 1))
+        above = [] if self._behind is None else [self._behind[-STEP:, ::SAMPLING]]
+        columns = np.concatenate([*above, deviation[:, ::SAMPLING]]) if above else deviation[:, ::SAMPLING]
+        self._sample(columns.T, self._row - len(columns) + len(deviation), 0, (1, SAMPLING), is_turned=True)
+
+    def _sample(
+        self,
+        lines: NDArray[np.generic],
+        row: int,
+        col: int,
+        spacing: tuple[int, int],
+        *,
+        is_turned: bool = False,
+    ) -> None:
+        """Note the steps along each of `lines` (line, place), whose pixel [0, 0] lies at (`row`, `col`)."""
+        is_color = lines <= self._tolerance
+        steps = is_color[:, STEP:] != is_color[:, :-STEP]
+        # Only the last pixel of the color counts, so that a step is met once.
+        line, place = np.nonzero(steps)
+        starts_in = is_color[line, place]
+        inner, outer = np.where(starts_in, place, place + STEP), np.where(starts_in, place + STEP, place)
+        toward = np.where(starts_in, 1, -1)
+        last = ~is_color[line, inner + toward]
+        line, inner, outer = line[last], inner[last], outer[last]
+        is_hard = lines[line, outer] > self._hard
+        rows, cols = (inner, line) if is_turned else (line, inner)
+        rows, cols = rows * spacing[0] + row, cols * spacing[1] + col
+        blocks = (rows // self._grid.rows).astype(np.int64) * self._grid.shape[1] + cols // self._grid.cols
+        self._maps.hard.append(blocks[is_hard])
+        self._maps.soft.append(blocks[~is_hard])
+
+    def _keep_runs(self, deviation: NDArray[np.generic], row: int) -> None:
+        """Keep the runs of the color near cores in the strip at `row`, once the blocks below are known."""
+        first, n = row // self._grid.rows, -(-len(deviation) // self._grid.rows)
+        above, below = max(0, first - NEAR - 2), min(self._grid.shape[0], first + n + NEAR + 2)
+        around = self._maps.full[above:below]
+        if not around.any():
+            return
+        near = _grow(_open(around), NEAR)[first - above :][:n]
+        cols = np.flatnonzero(near.any(axis=0))
+        if len(cols) == 0:
+            return
+        left, right = cols[0] * self._grid.cols, min((cols[-1] + 1) * self._grid.cols, self._grid.width)
+        is_color = deviation[:, left:right] <= self._tolerance
+        if not near[:, cols[0] : cols[-1] + 1].all():
+            is_color &= self._grid.spread(near, len(deviation))[:, left:right]
+        self._runs.append(Runs.from_mask(is_color, row=row, col=int(left)))
+
+    # -- the whole scene ---------------------------------------------------------------------------
+
+    def _kept_cores(self) -> Flags:
+        """The cores that reach the border as a collar does, are flat, and end in a hard edge."""
+        cores = _open(self._maps.full)
+        if not cores.any():
+            return cores
+        n, labels = cv2.connectedComponents(cores.view(np.uint8), connectivity=4)
+        size = np.bincount(labels.ravel(), minlength=n)
+        flat = np.bincount(labels[self._maps.flat], minlength=n) >= FLAT_SHARE * size
+        own = np.bincount(labels[self._maps.own], minlength=n) > 0
+        kept = _reaches(labels, n) & flat & own & self._has_hard_edge(labels, n)
+        kept[0] = False
+        return np.asarray(kept[labels])
+
+    def _has_hard_edge(self, labels: NDArray[np.int32], n: int) -> Flags:
+        """Which labels have mostly hard edges within two blocks; one without any edge counts as hard."""
+        around = cv2.dilate(labels.astype(np.float32), np.ones((5, 5), np.uint8)).astype(np.int32).ravel()
+        hard, soft = (
+            np.bincount(around[np.concatenate([*blocks, np.empty(0, np.int64)])], minlength=n)
+            for blocks in (self._maps.hard, self._maps.soft)
+        )
+        return np.asarray(hard >= HARD_SHARE * (hard + soft))
+
+    def _clipped(self, runs: Runs, blocks: Flags) -> Runs:
+        """The part of the runs that lies in `blocks`, strip by strip."""
+        grid, parts = self._grid, []
+        for first in range(0, grid.shape[0], STRIP):
+            near = blocks[first : first + STRIP]
+            row = first * grid.rows
+            window = Window(0, row, grid.width, min(STRIP * grid.rows, grid.height - row))
+            if near.any() and len(runs.within(window)):
+                parts.append(Runs.from_mask(runs.to_mask(window) & grid.spread(near, window.height), row=row))
+        return Runs.union(parts)
+
+    def _connected(self, runs: Runs, kept: Flags) -> Runs:
+        """The runs that hang together with a kept core."""
+        if len(runs) == 0:
+            return runs
+        labels = runs.label(reach=1)
+        before = np.zeros((kept.shape[0], kept.shape[1] + 1), np.int32)
+        np.cumsum(kept, axis=1, out=before[:, 1:])
+        block_row = runs.rows // self._grid.rows
+        stop = (runs.stops - 1) // self._grid.cols + 1
+        is_core = before[block_row, stop] > before[block_row, runs.starts // self._grid.cols]
+        holds_core = np.bincount(labels, is_core) > 0
+        return runs.take(holds_core[labels])
+
+    def _tips(self, kept: Flags) -> list[Runs]:
+        """The thin ends of a collar along the four borders, joined to a core somewhere."""
+        grid, sides = self._grid, self._sides
+        rows, cols = np.arange(grid.height) // grid.rows, np.arange(grid.width) // grid.cols
+        left = _smooth(sides.left, kept[rows, 0], grid.rows)
+        right = _smooth(sides.right, kept[rows, -1], grid.rows)
+        top = _smooth(sides.top, kept[0, cols], grid.cols)
+        bottom = _smooth(sides.bottom, kept[-1, cols], grid.cols)
+        return [
+            _row_runs(np.zeros_like(left), left),
+            _row_runs(grid.width - right, np.full_like(right, grid.width)),
+            _hanging(top),
+            _standing(bottom, grid.height),
+        ]
+
+
+def _rejected(full: Flags, kept: Flags) -> Flags:
+    """Blocks of cores that were not kept."""
+    return _open(full) & ~kept
+
+
+def _open(blocks: Flags) -> Flags:
+    """Opening by 3 x 3 blocks (1 where the scene has fewer); beyond the border nothing counts as full."""
+    kernel = np.ones([3 if side >= 3 else 1 for side in blocks.shape], np.uint8)
+    # Cut the border of the *scene* only: a region along it must be wide by itself.
+    eroded = cv2.erode(blocks.view(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    return np.asarray(cv2.dilate(eroded, kernel).view(np.bool_))
+
+
+def _grow(blocks: Flags, radius: int) -> Flags:
+    kernel = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
+    return np.asarray(cv2.dilate(np.ascontiguousarray(blocks).view(np.uint8), kernel).view(np.bool_))
+
+
+def _fill_lengths(lengths: NDArray[np.int32], lines: NDArray[np.generic], tolerance: float) -> None:
+    """Length of the run of the color at the start of each of `lines` (line, place), into `lengths` (line,)."""
+    begins = np.flatnonzero(lines[:, 0] <= tolerance)
+    if len(begins) == 0:
+        return
+    differs = lines[begins] > tolerance
+    ends = differs.argmax(axis=1)
+    lengths[begins] = np.where(differs[np.arange(len(ends)), ends], ends, lines.shape[1])
+
+
+def _reaches(labels: NDArray[np.int32], n: int) -> Flags:
+    """Which labels (0..n-1) touch a corner or at least 5 % of a side."""
+    reaches = np.zeros(n, np.bool_)
+    for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        reaches |= np.bincount(side, minlength=n) >= max(1.0, SIDE_SHARE * len(side))
+        reaches[side[[0, -1]]] = True
+    return reaches
+
+
+def _touched(kept: Flags) -> tuple[str, ...]:
+    """Names of the sides of the scene that hold kept blocks."""
+    sides = {"top": kept[0], "bottom": kept[-1], "left": kept[:, 0], "right": kept[:, -1]}
+    return tuple(name for name, side in sides.items() if side.any())
+
+
+def _smooth(depth: NDArray[np.int32], kept: Flags, block: int) -> NDArray[np.int32]:
+    """Depth along a border without spikes narrower than three blocks, and without stretches that meet no core."""
+    kernel = np.ones((3 * block, 1), np.uint8)
+    opened = cv2.morphologyEx(depth.astype(np.float32)[:, None], cv2.MORPH_OPEN, kernel)[:, 0].astype(np.int32)
+    smooth = np.minimum(depth, opened + block * (opened > 0))
+    stretch = np.cumsum(np.diff(smooth > 0, prepend=False).astype(np.int64))
+    meets = np.bincount(stretch, kept & (smooth > 0)) > 0
+    return np.where(meets[stretch], smooth, 0).astype(np.int32)
+
+
+def _row_runs(starts: NDArray[np.int32], stops: NDArray[np.int32]) -> Runs:
+    """One run a row, empty ones left out."""
+    rows = np.flatnonzero(stops > starts)
+    return _runs(rows, starts[rows], stops[rows])
+
+
+def _runs(rows: NDArray[np.integer], starts: NDArray[np.integer], stops: NDArray[np.integer]) -> Runs:
+    bounds = [np.asarray(a).astype(np.int32) for a in (rows, starts, stops)]
+    return Runs(*bounds, (stops - starts).astype(np.float64))
+
+
+def _hanging(depth: NDArray[np.int32]) -> Runs:
+    """The pixels of columns that hang from the top border, `depth` (col,) pixels deep.
+
+    Where the depth rises from one column to the next a run starts in each row between the two
+    depths, where it falls runs stop; sorted by row and column, starts and stops pair up.
+    """
+    padded = np.concatenate(([0], depth, [0])).astype(np.int64)
+    starts, stops = (_steps(padded, sign) for sign in (1, -1))
+    return _runs(starts[0], starts[1], stops[1])
+
+
+def _steps(depth: NDArray[np.int64], sign: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows and columns of all unit steps up (1) or down (-1), sorted by row, then column."""
+    change = sign * np.diff(depth)
+    cols = np.flatnonzero(change > 0)
+    count = change[cols]
+    offset = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    rows = np.repeat(np.minimum(depth[:-1], depth[1:])[cols], count) + offset
+    cols = np.repeat(cols, count)
+    order = np.lexsort((cols, rows))
+    return rows[order], cols[order]
+
+
+def _standing(depth: NDArray[np.int32], height: int) -> Runs:
+    """The pixels of columns that stand on the bottom border of a scene of `height` rows."""
+    hanging = _hanging(depth)
+    order = np.argsort(-hanging.rows, kind="stable")
+    flipped = hanging.take(order)
+    return Runs((height - 1 - flipped.rows).astype(np.int32), flipped.starts, flipped.stops, flipped.weights)

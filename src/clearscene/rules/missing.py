@@ -1,0 +1,334 @@
+"""Missing pixels: black or white points, blocks and wedges, dropped lines, lost bands.
+
+Black and white alone say little: cameras clip deep shadow to 0 and roofs, surf and cloud to 255.
+What they clip has passed a lens, so its edge takes a pixel or more to fade. What a sensor, a disk or
+a link lost has no such edge: its ring, one pixel out, is as different as the ground further out::
+
+    ring / surround      lost 1.0       clipped roof 0.3 .. 0.6       clipped shadow, cloud < 0.5
+
+The ratio needs no threshold of brightness, so it holds in dark and in bright scenes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from clearscene.errors import OptionError
+from clearscene.grid import expand, slices, windows
+from clearscene.rules.rule import Evidence, View
+from clearscene.runs import Components
+
+__all__ = ["MODES", "MissingRule"]
+
+MODES = ("default", "paper")
+
+Mask = NDArray[np.bool_]
+Sums = NDArray[np.float64]
+
+UNDECIDED = 0.5
+"""Confidence of a pixel that sees no edge: the middle of a block wider than the halo."""
+
+NEAR = 4
+"""Pixels within which the ring is pooled first: enough for a point, and it keeps neighbors apart."""
+
+NEAR_RING = 6
+"""Ring pixels that this small pool must hold."""
+
+POINT = 12
+"""Pixels of the region up to which the small pool is asked; wider regions give the steadier large pool."""
+
+FAR = 24
+"""Pixels within which the ring is pooled for whatever lies deeper in a block."""
+
+SURROUND = 3
+"""Pixels around a ring pixel that make its surround: past the blur of a lens."""
+
+BLOCK = 256
+"""Side of the blocks that are worked on; those without black or white are skipped."""
+
+WEAK = 0.49
+"""Confidence that a ring too close to the color can reach."""
+
+KEPT = 0.3
+"""Confidence from which on a pixel of a wide region stays, for `accept` to judge the region as one."""
+
+SURPLUS = 0.05
+"""Confidence above 0.5 that the pixels along the outline of a finding have on average."""
+
+ALL_DEAD = 0.55
+"""Confidence of a pixel whose whole neighborhood lost one band."""
+
+COLLAR_MARGIN = 8
+"""Pixels beside a collar where nothing is reported: compression leaves dots of black or white there."""
+
+
+@dataclass(frozen=True)
+class MissingRule:
+    """Finds pixels that hold no picture.
+
+    Default mode marks, among valid pixels,
+    - points, blocks, lines and wedges of exact black or exact white in all bands with an edge
+      as hard as loss makes it (module docstring),
+    - the same in one band, `min_run` pixels long or more, where the other bands go on undisturbed (lost band).
+    Nothing is reported within 8 px of a collar.
+
+    `mode="paper"` marks [0, 0, 0] and [255, 255, 255] directly, with confidence 1, as published
+    (Yu, Wang et al., "Intelligent Remote Sensing Image Quality Inspection System", IET Image
+    Processing 2023, section 3.6).
+
+    Confidence: 1 where the ring is as different as its surround, 0 where it is no different,
+    0.5 at the threshold `sharpness` and where no edge is in reach.
+    """
+
+    mode: str = "default"
+    """`default` or `paper`."""
+    sharpness: float = 0.6
+    """Contrast of the ring over that of its surround, from which on an edge is hard."""
+    min_black: float = 10.0
+    """Levels of 255 that the ring of black must have on average (8-bit scenes)."""
+    min_white: float = 40.0
+    """Levels of 255 that the ring of white must lack on average."""
+    min_run: int = 17
+    """Pixels in a row or column that a lost band takes at least."""
+    name: str = "missing"
+    reach: int = 3
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise OptionError(f"Mode {self.mode!r} of the missing rule is unknown.", hint=f"Use one of {MODES}.")
+
+    @property
+    def halo(self) -> int:
+        """Pixels that `detect` needs around each pixel: pool, surround, ring and the longest run."""
+        return FAR + SURROUND + 2 + self.min_run if self.mode == "default" else 0
+
+    def detect(self, view: View) -> Evidence:
+        """Mark missing pixels."""
+        black = _all_bands(view.data == 0) & view.valid
+        white = _all_bands(view.data == view.white) & view.valid
+        if self.mode == "paper":
+            mask = black | white
+            return Evidence(mask, mask.astype(np.float32))
+        return self._detect_hard(view, black, white)
+
+    def accept(self, components: Components) -> Mask:
+        """Drop components that no edge speaks for.
+
+        Undecided pixels (the middle of large blocks) have confidence 0.5, so they do not vote. What
+        the others lie above 0.5 in sum must reach 0.05 for each pixel along the outline.
+        """
+        if self.mode == "paper":
+            return np.ones(components.n, np.bool_)
+        surplus = components.weights - UNDECIDED * components.areas
+        outline = np.minimum(components.areas, FAR * 2 * (components.lengths + components.widths))
+        return np.asarray(surplus > SURPLUS * outline)
+
+    def parameters(self) -> Mapping[str, float | int | str]:
+        """What the report prints."""
+        if self.mode == "paper":
+            return {"mode": self.mode}
+        return {
+            "mode": self.mode,
+            "sharpness": self.sharpness,
+            "min_black": self.min_black,
+            "min_white": self.min_white,
+            "min_run": self.min_run,
+        }
+
+    def _detect_hard(self, view: View, black: Mask, white: Mask) -> Evidence:
+        score = np.zeros(view.valid.shape, np.float32)
+        flat = black | white
+        if flat.any():
+            never = np.zeros(flat.shape, np.bool_)
+            least_white = self.min_white * view.white / 255.0
+            self._score(score, view.data, view.valid, _Target(black, 0.0, self._least_black(view), flat, never))
+            self._score(score, view.data, view.valid, _Target(white, view.white, least_white, flat, never))
+        against = np.zeros(flat.shape, np.bool_)
+        if len(view.data) > 1:
+            targets, against = self._lost_bands(view, flat)
+            for band, target in targets:
+                self._score(score, view.data[band : band + 1], view.valid, target)
+        if view.collar.any():
+            rim = _grown(view.collar, COLLAR_MARGIN)
+            score[rim], against[rim] = 0, False
+        wide = _pool(flat.astype(np.float32), NEAR) > POINT if flat.any() else flat
+        return Evidence((score >= UNDECIDED) | (wide & (score >= KEPT)) | against, score)
+
+    def _score(self, score: NDArray[np.float32], data: NDArray[np.generic], valid: Mask, target: "_Target") -> None:
+        """Raise `score` (row, col) in place where `target` has hard edges, block by block where it has pixels."""
+        height, width = valid.shape
+        for block in windows(height, width, BLOCK):
+            inner = slices(block)
+            if not target.region[inner].any():
+                continue
+            outer = slices(expand(block, FAR + SURROUND + 2, height=height, width=width))
+            core = tuple(slice(i.start - o.start, i.stop - o.start) for i, o in zip(inner, outer, strict=True))
+            found = self._margin(data[(slice(None), *outer)], valid[outer], target.cut(outer))[core]
+            np.maximum(score[inner], found, out=score[inner])
+
+    def _margin(self, data: NDArray[np.generic], valid: Mask, target: "_Target") -> NDArray[np.float32]:
+        """Confidence of the pixels of `target`, 0 elsewhere, (row, col)."""
+        ring = _grown(target.region, 1) & valid & ~target.excluded & ~target.region
+        surround = valid & ~target.excluded & ~target.region & ~ring
+        contrast = _Contrast.of(_difference(data, target.color), ring, surround)
+        ratio, strength = contrast.pooled(target.region)
+        margin = np.where(
+            ratio >= self.sharpness,
+            0.5 + 0.5 * (ratio - self.sharpness) / (1 - self.sharpness),
+            0.5 * ratio / self.sharpness,
+        )
+        weak = strength < target.least * len(data)
+        margin[weak] = np.minimum(margin[weak], WEAK)
+        margin = np.where(np.isnan(ratio), np.where(target.speaks, ALL_DEAD, UNDECIDED), margin)
+        return np.where(target.region, np.clip(margin, 0.0, 1.0), 0.0).astype(np.float32)
+
+    def _lost_bands(self, view: View, flat: Mask) -> "tuple[list[tuple[int, _Target]], Mask]":
+        """Regions where one band is 0 or white in long runs and the others live, by band.
+
+        Also the pixels that speak against a loss, because the other bands change with the dead one.
+        """
+        against = np.zeros(flat.shape, np.bool_)
+        targets = []
+        live = (view.data > 0) & (view.data < view.white) & view.valid
+        for band in range(len(view.data)):
+            others = np.delete(np.arange(len(view.data)), band)
+            for color, least in ((0.0, self._least_black(view)), (view.white, self.min_white * view.white / 255)):
+                dead = (view.data[band] == color) & view.valid
+                if np.count_nonzero(dead) < self.min_run:
+                    continue
+                region = _long_runs(dead & live[others].all(axis=0), self.min_run | 1)
+                if not region.any():
+                    continue
+                calm = _undisturbed(view, region, dead, others)
+                against |= region & ~calm
+                region &= calm
+                # Without edge or black and white in reach the whole neighborhood is dead: that speaks for itself.
+                speaks = _pool(flat.astype(np.float32), FAR) == 0
+                targets.append((band, _Target(region, color, least, dead | flat, speaks)))
+        return targets, against
+
+    def _least_black(self, view: View) -> float:
+        """Contrast that the ring of black must have: none in wider types, whose scale may be any."""
+        return self.min_black * view.white / 255.0 if view.data.dtype == np.uint8 else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class _Target:
+    """A region of one color to be tested."""
+
+    region: Mask
+    color: float
+    least: float
+    """Mean contrast of the ring below which nothing is reported, in units of the data."""
+    excluded: Mask
+    """Pixels that are neither ring nor surround."""
+    speaks: Mask
+    """Where the region counts as lost even if no edge is in reach."""
+
+    def cut(self, box: tuple[slice, slice]) -> "_Target":
+        """The target inside a rectangle."""
+        return _Target(self.region[box], self.color, self.least, self.excluded[box], self.speaks[box])
+
+
+@dataclass(frozen=True, eq=False)
+class _Contrast:
+    """Difference from the color on the ring of a region, and on the surround of each ring pixel."""
+
+    count: NDArray[np.floating]
+    ring: NDArray[np.floating]
+    surround: NDArray[np.floating]
+
+    @classmethod
+    def of(cls, difference: NDArray[np.floating], ring: Mask, outside: Mask) -> "_Contrast":
+        """All (row, col); ring pixels without surround are left out."""
+        n = _pool(outside.astype(difference.dtype), SURROUND)
+        total = _pool(np.where(outside, difference, 0), SURROUND)
+        ring = ring & (n > 0)
+        # Whole numbers keep sums exact, so that they do not depend on how the scene was cut.
+        mean = np.rint(total / np.maximum(n, 1))
+        zero = difference.dtype.type(0)
+        return cls(ring.astype(difference.dtype), np.where(ring, difference, zero), np.where(ring, mean, zero))
+
+    def pooled(self, region: Mask) -> tuple[Sums, Sums]:
+        """Ring over surround, and mean difference on the ring, around each pixel; NaN without a ring: (row, col)."""
+        count, ring, surround = (_pool(part, NEAR) for part in (self.count, self.ring, self.surround))
+        large = _pool(region.astype(self.count.dtype), NEAR) > POINT
+        lonely = region & (large | (count < NEAR_RING))
+        if lonely.any():
+            far = [_pool(part, FAR) for part in (self.count, self.ring, self.surround)]
+            count, ring, surround = (
+                np.where(lonely, wide, near) for wide, near in zip(far, (count, ring, surround), strict=True)
+            )
+        with np.errstate(invalid="ignore", divide="ignore"):
+            ratio = np.where(count > 0, ring / np.maximum(surround, 1), np.nan)
+            return np.asarray(ratio, np.float64), np.asarray(ring / count, np.float64)
+
+
+def _all_bands(flags: Mask) -> Mask:
+    return np.asarray(np.logical_and.reduce(flags))
+
+
+def _difference(data: NDArray[np.generic], color: float) -> NDArray[np.floating]:
+    """Difference from the color summed over bands, whole numbers, (row, col)."""
+    kind = np.float32 if data.dtype == np.uint8 else np.float64
+    return np.asarray(np.abs(data.astype(kind) - kind(color)).sum(axis=0))
+
+
+def _pool(values: NDArray[np.floating], radius: int) -> NDArray[np.floating]:
+    """Sum over a square of 2 x radius + 1 pixels; nothing lies beyond the border."""
+    side = 2 * radius + 1
+    return np.asarray(cv2.boxFilter(values, -1, (side, side), normalize=False, borderType=cv2.BORDER_CONSTANT))
+
+
+def _grown(mask: Mask, radius: int) -> Mask:
+    side = 2 * radius + 1
+    return np.asarray(cv2.dilate(np.ascontiguousarray(mask).view(np.uint8), np.ones((side, side), np.uint8)) > 0)
+
+
+def _around(mask: Mask, margin: int) -> tuple[slice, slice] | None:
+    """The smallest rectangle around the True pixels, `margin` wider; None without any."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    if len(rows) == 0:
+        return None
+    cols = np.flatnonzero(mask[rows[0] : rows[-1] + 1].any(axis=0))
+    return (
+        slice(max(0, rows[0] - margin), rows[-1] + 1 + margin),
+        slice(max(0, cols[0] - margin), cols[-1] + 1 + margin),
+    )
+
+
+def _long_runs(mask: Mask, length: int) -> Mask:
+    """The pixels that lie in a horizontal or vertical run of at least `length`, an odd number."""
+    pixels = mask.view(np.uint8)
+    found = np.zeros_like(pixels)
+    for shape in ((1, length), (length, 1)):
+        kernel = np.ones(shape, np.uint8)
+        core = cv2.erode(pixels, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+        found |= cv2.dilate(core, kernel)
+    return found.view(np.bool_)
+
+
+def _undisturbed(view: View, region: Mask, dead: Mask, others: NDArray[np.integer]) -> Mask:
+    """Where the other bands do not change at the edge of a region by half as much as a lost band does.
+
+    Water that is black in red is another color in green as well; a lost band leaves green alone.
+    """
+    box = _around(region, FAR + 2)
+    result = np.ones(region.shape, np.bool_)
+    if box is None:
+        return result
+    inner = region[box]
+    ring = _grown(inner, 1) & ~dead[box] & view.valid[box]
+    rim = inner & _grown(ring, 1)
+    rest = _difference(view.data[(others, *box)], 0.0)
+    kind = rest.dtype
+    n_in, n_out = (_pool(m.astype(kind), FAR) for m in (rim, ring))
+    mean_in, mean_out = (
+        _pool(np.where(m, rest, 0).astype(kind), FAR) / np.maximum(n, 1) for m, n in ((rim, n_in), (ring, n_out))
+    )
+    change = np.abs(mean_in - mean_out)
+    result[box] = (n_in == 0) | (n_out == 0) | (change <= 0.15 * np.maximum(mean_in, mean_out))
+    return result

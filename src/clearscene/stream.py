@@ -1,0 +1,229 @@
+"""The engine that drives read -> infer -> write in threads, in order and in bounded memory.
+
+Nothing here knows what a model is: callables are handed in.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import islice
+from types import TracebackType
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from clearscene.blend import BandBlender
+from clearscene.errors import OptionError
+from clearscene.tiling import Tile, TileGrid, TileSpec
+
+__all__ = ["Answer", "BandStream", "Piece", "StreamPlan", "ordered_map", "plan_stream", "stream"]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+PIECE_WIDTH = 2048
+"""Widest piece that is handed over at once, in grid pixels; bounds what its consumer allocates."""
+
+NETWORK_BYTES_PER_PIXEL = 800
+"""Activations of a segmentation network that runs: about 200 MB for a 512 x 512 tile of a small U-Net."""
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What inference gives for one tile."""
+
+    values: NDArray[np.float32]
+    """(class, row, col) of the tile."""
+    valid: NDArray[np.bool_] | None = None
+    """(row, col); pixels that are False do not count. None: all count."""
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """A finished part of a blended scene."""
+
+    window: Window
+    """Where it lies, in grid pixels of the grid that was streamed."""
+    values: NDArray[np.float32]
+    """(class, row, col) blended."""
+    covered: NDArray[np.bool_]
+    """(row, col), True where at least one tile has a valid answer; elsewhere `values` is the fill."""
+
+
+@dataclass(frozen=True)
+class StreamPlan:
+    """How many tiles are worked on at once, and how wide a strip of the scene is taken."""
+
+    workers: int = 2
+    """Threads that read and infer."""
+    ahead: int = 4
+    """Tiles started and not yet blended."""
+    strip_width: int = 1 << 31
+    """Widest column strip in scene pixels."""
+    memory_bytes: int = 0
+    """What the plan is estimated to need at most, without the interpreter and its libraries."""
+
+
+def plan_stream(
+    width: int,
+    specs: Sequence[TileSpec],
+    *,
+    n_classes: int,
+    n_bands: int = 3,
+    workers: int = 2,
+    memory_limit: int,
+) -> StreamPlan:
+    """Fit workers and strip width into `memory_limit` bytes for a scene `width` pixels wide.
+
+    With `s` the tile size in grid pixels, `n` the classes (background included), `b` the bands, `r` the
+    reduction of each spec, the estimate is the sum over the specs of::
+
+        tiles    s^2 * (ahead * (5 b + 4 n) + workers * (8 n + 800))
+        strip    strip_width / r * 4 (n + 1) * (2 s)          accumulator, with room for rows that wait
+        piece    s * 2048 * 4 * 4 n                           what the consumer holds of one piece
+
+    The strip is made as wide as the rest allows, up to the scene.
+
+    Raises:
+        OptionError: The limit does not even hold the tiles in flight and a strip of one tile.
+    """
+    ahead = 2 * workers
+    largest, narrowest = max(s.size for s in specs), max(s.tile_size for s in specs)
+    tiles = sum(s.size**2 for s in specs) * (ahead * (5 * n_bands + 4 * n_classes) + workers * 8 * n_classes)
+    tiles += largest**2 * workers * NETWORK_BYTES_PER_PIXEL
+    piece = largest * PIECE_WIDTH * 16 * n_classes
+    per_column = sum(8 * (n_classes + 1) * s.size / s.reduction for s in specs)
+    strip = min(width, int((memory_limit - tiles - piece) / per_column))
+    if strip < min(width, narrowest):
+        needed = (tiles + piece + narrowest * per_column) / 1e6
+        raise OptionError(
+            f"--memory-limit {memory_limit / 1e6:.0f} MB is too small for {workers} workers and tiles of "
+            f"{largest} px: {needed:.0f} MB are needed.",
+            hint=f"Use --memory-limit {needed * 1.05:.0f}MB or fewer --workers.",
+        )
+    return StreamPlan(workers, ahead, strip, int(tiles + piece + strip * per_column))
+
+
+def ordered_map(
+    function: Callable[[Item], Result], items: Iterable[Item], *, workers: int, ahead: int | None = None
+) -> Iterator[Result]:
+    """Call `function` on every item in `workers` threads and yield the results in the order of the items.
+
+    Law: `list(ordered_map(f, items, workers=w, ahead=a))` equals `[f(i) for i in items]` for all w, a >= 1.
+    At most `ahead` items are started and not yet handed over (default `2 * workers`), and `items` is
+    drawn lazily by the caller's thread, so memory is bounded whatever the number of items. An exception
+    in a worker is raised at the next step, even while earlier items still run. When the consumer stops
+    (exception, Ctrl-C, `close()`), what has not started is dropped and what runs is waited for, so that no
+    thread outlives the generator. Threads start at the first `next`.
+
+    Raises:
+        OptionError: `workers` or `ahead` is smaller than 1.
+    """
+    ahead = 2 * workers if ahead is None else ahead
+    if workers < 1 or ahead < 1:
+        raise OptionError(f"workers {workers} and ahead {ahead} must be at least 1.", hint="Use --workers 1 or more.")
+    return _ordered(function, iter(items), workers, ahead)
+
+
+def _ordered(function: Callable[[Item], Result], items: Iterator[Item], workers: int, ahead: int) -> Iterator[Result]:
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="clearscene")
+    pending: deque[Future[Result]] = deque()
+    try:
+        while True:
+            pending.extend(pool.submit(function, item) for item in islice(items, ahead - len(pending)))
+            if not pending:
+                return
+            _wait_for_first(pending)
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _wait_for_first(pending: Iterable[Future[Result]]) -> None:
+    """Return when the first of `pending` is done; raise as soon as any of them has failed."""
+    pending = list(pending)
+    while True:
+        for future in pending:
+            if future.done():
+                future.result()
+        if pending[0].done():
+            return
+        wait([f for f in pending if not f.done()], return_when=FIRST_COMPLETED)
+
+
+class BandStream:
+    """Tiles of one strip of a grid, inferred ahead in threads and blended band by band.
+
+    `advance(row)` blends until the rows above `row` are finished; then read them from `blender` and
+    drop them. Leaving the `with` block, for whatever reason, stops the threads.
+    """
+
+    def __init__(
+        self,
+        blender: BandBlender,
+        infer: Callable[[Tile], Answer | None],
+        plan: StreamPlan,
+    ) -> None:
+        self.blender = blender
+        self.finished = 0
+        """First grid row that is not finished."""
+        tiles = list(blender.grid.tiles(blender.start, blender.stop))
+        self._answers = ordered_map(lambda t: (t, infer(t)), tiles, workers=plan.workers, ahead=plan.ahead)
+        self._held: tuple[Tile, Answer | None] | None = None
+
+    def __enter__(self) -> "BandStream":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        close = getattr(self._answers, "close", None)
+        if close is not None:
+            close()
+
+    def advance(self, row: int) -> None:
+        """Blend on until `finished` is at least `row`, or the grid's height if that is less."""
+        row = min(row, self.blender.grid.height)
+        while self.finished < row:
+            self._add(self._held)
+            self._held = next(self._answers, None)
+            self.finished = self.blender.grid.height if self._held is None else self._held[0].row
+
+    def _add(self, held: tuple[Tile, Answer | None] | None) -> None:
+        if held is not None and held[1] is not None:
+            self.blender.add(held[0], held[1].values, held[1].valid)
+
+
+def stream(
+    grid: TileGrid,
+    infer: Callable[[Tile], Answer | None],
+    *,
+    fill: Sequence[float],
+    plan: StreamPlan | None = None,
+) -> Iterator[Piece]:
+    """Infer every tile of a scene and yield the blended result.
+
+    Law: the windows of the pieces partition the grid; inside a strip they come in row order, and
+    neither the strips nor the threads change a value. `infer` runs in several threads at once; it
+    returns None to skip a tile. `fill` has one value a class, for pixels that no tile covers.
+    """
+    plan = plan or StreamPlan()
+    for start, stop in grid.strips(plan.strip_width):
+        factor = grid.spec.reduction  # strips are cut at tiles, so this division is exact but at the end
+        columns = (start // factor, grid.width if stop == grid.scene_width else stop // factor)
+        blender = BandBlender(grid, fill, start=columns[0], stop=columns[1])
+        with BandStream(blender, infer, plan) as bands:
+            while bands.finished < grid.height:
+                bands.advance(bands.finished + 1)
+                yield from _pieces(blender, bands.finished)
+                blender.drop(bands.finished)
+
+
+def _pieces(blender: BandBlender, row: int) -> Iterator[Piece]:
+    for left in range(blender.start, blender.stop, PIECE_WIDTH):
+        right = min(left + PIECE_WIDTH, blender.stop)
+        values, covered = blender.read((blender.top, row), (left, right))
+        yield Piece(Window(left, blender.top, right - left, row - blender.top), values, covered)

@@ -1,0 +1,60 @@
+import json
+
+import pytest
+
+from clearscene.errors import OptionError
+from clearscene.inspection.inputs import find_scenes, result_folders, scene_name
+
+
+def touch(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"")
+    return str(path)
+
+
+def test_files_folders_patterns_and_urls_in_order_once(tmp_path):
+    b, a = touch(tmp_path / "in" / "b.tif"), touch(tmp_path / "in" / "a.TIF")
+    touch(tmp_path / "in" / "notes.txt")
+    url = "https://tiles.example.org/cog.tif"
+    assert find_scenes([b, str(tmp_path / "in"), url, str(tmp_path / "in" / "*.tif")]) == [b, a, url]
+
+
+def test_results_are_no_scenes(tmp_path):
+    scene = touch(tmp_path / "a.tif")
+    touch(tmp_path / "out" / "a" / "classmap.tif")
+    assert find_scenes([str(tmp_path / "**" / "*.tif")], leave_out=tmp_path / "out") == [scene]
+
+
+def test_an_empty_folder_is_named(tmp_path):
+    with pytest.raises(OptionError, match="holds no raster"):
+        find_scenes([str(tmp_path)])
+
+
+def test_a_missing_file_stays_in_the_batch():
+    assert find_scenes(["nowhere.tif"]) == ["nowhere.tif"]
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("a/b.tar.tif", "b.tar"),
+        ("/vsizip/x.zip/影像 1.tif", "影像 1"),
+        ("https://e.org/c:d.tif?x=1", "c_d"),
+        ("plain", "plain"),
+        (".tif", ".tif".strip(".")),
+    ],
+)
+def test_names(path, name):
+    assert scene_name(path) == name
+
+
+def test_two_scenes_of_one_name_get_two_folders_and_find_them_again(tmp_path):
+    scenes = [touch(tmp_path / d / "x.tif") for d in ("one", "two")]
+    out = tmp_path / "out"
+    folders = result_folders(scenes, out)
+    assert [f.name for f in folders] == ["x", "x-2"]
+    for scene, folder in zip(scenes, folders, strict=True):
+        folder.mkdir(parents=True)
+        (folder / "report.json").write_text(json.dumps({"scene": {"path": scene}}))
+    assert result_folders(scenes[::-1], out) == folders[::-1]
+    assert result_folders([touch(tmp_path / "three" / "X.tif")], out)[0].name == "X"

@@ -1,0 +1,260 @@
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from tests import report_samples as samples
+
+from clearscene.errors import MissingExtraError, OptionError, OutputError
+from clearscene.inspection import pdf
+from clearscene.inspection.batch import write_index
+from clearscene.inspection.quicklook import Pictures, make_pictures
+from clearscene.inspection.report import write_json, write_report
+from clearscene.inspection.result import Report
+from clearscene.inspection.schema import report_schema, schema_text, write_schema
+
+SCHEMA = Path(__file__).parents[2] / "docs" / "reference" / "report.schema.json"
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+class Reader(HTMLParser):
+    """Text outside style and script, start tags with attributes, and whether all tags close."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.open: list[str] = []
+        self.feed(html)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not {"style", "script"} & set(self.open):
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+    def values(self, name: str) -> list[str]:
+        return [a[name] or "" for _, a in self.tags if name in a]
+
+
+@pytest.fixture(scope="module")
+def pictures() -> Pictures:
+    return make_pictures(samples.report(), samples.geometries(), samples.reader(samples.pixels()))
+
+
+def _page(report: Report, folder: Path, pictures: Pictures, lang: str = "en") -> Reader:
+    path = write_report(report, folder, pictures=pictures, lang=lang)
+    assert path == folder / "report.html"
+    assert [p.name for p in folder.iterdir()] == ["report.html"]
+    return Reader(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_the_page_fetches_nothing_and_its_links_resolve(tmp_path: Path, pictures: Pictures, lang: str) -> None:
+    page = _page(samples.report(), tmp_path, pictures, lang)
+    assert all(src.startswith("data:image/jpeg;base64,") for src in page.values("src"))
+    assert len(page.values("src")) == 8
+    ids = page.values("id")
+    assert len(ids) == len(set(ids))
+    inner = [href[1:] for href in page.values("href") if href.startswith("#")]
+    assert set(inner) <= set(ids)
+    assert [h for h in page.values("href") if not h.startswith("#")] == list(samples.report().files.values())
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert not re.search(r"https?://|url\(|@import|<link|<iframe|<script", html)
+
+
+def test_text_of_people_is_escaped(tmp_path: Path, pictures: Pictures) -> None:
+    hostile = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+    report = samples.report()
+    report = report.model_copy(
+        update={
+            "scene": report.scene.model_copy(
+                update={"name": hostile, "notes": [hostile], "path": hostile, "crs": hostile}
+            ),
+            "findings": [f.model_copy(update={"remark": hostile, "detector": hostile}) for f in report.findings],
+            "score": report.score.model_copy(update={"title": hostile, "grade": hostile, "reasons": [hostile]}),
+            "files": {hostile: hostile},
+        }
+    )
+    page = _page(report, tmp_path, pictures)
+    assert "script" not in {tag for tag, _ in page.tags}
+    assert not any("onerror" in attributes for _, attributes in page.tags)
+    assert page.text.count("alert(1)") > 10
+    write_index([(tmp_path, report)], tmp_path)
+    index = Reader((tmp_path / "index.html").read_text(encoding="utf-8"))
+    assert [tag for tag, _ in index.tags].count("script") == 1
+    assert not any("onerror" in attributes for _, attributes in index.tags)
+
+
+def test_what_the_page_says(tmp_path: Path, pictures: Pictures) -> None:
+    text = _page(samples.report(), tmp_path, pictures).text
+    for words in (
+        "DOM_城东_2025-11 <0.5m>.tif",
+        "Failed",
+        "Draft grade: Fail",
+        "59.9 of 100",
+        "Nobody has confirmed the deductions",
+        "2 windows could not be read and were not inspected",
+        "2 types were not looked for: Distortion, Stitching misalignment",
+        "Not inspected: no model for this type is installed",
+        "1 rejected, not counted",
+        "7 of 1,207 findings are pictured",
+        "1,200 were counted and have no polygon of their own",
+        "2.96 ha",
+        "0.00075 %",
+        "256 m",
+        samples.REMARK,
+        "21 of 24 units passed",
+        "tile 37 is corrupt: ZSTD stream ends early",
+        "Band 4 is marked as alpha",
+        "min_length 64",
+        "812 MB",
+        "Finding 8 rejected; score 71.0 to 73.0.",
+        "Signature",
+        "Made by clearscene 0.1.0 on 21 Nov 2025, 06:05 UTC",
+    ):
+        assert words in text, words
+    assert "No defects found" not in text
+
+
+def test_chinese_page_has_no_english_labels(tmp_path: Path, pictures: Pictures) -> None:
+    text = _page(samples.report(), tmp_path, pictures, "zh").text
+    for words in (
+        "不合格",
+        "暂定等级",
+        "2.96 公顷",
+        "光谱溢出",
+        "2 个窗口无法读取",
+        "256 米",
+        "签名",
+        "第 1 号",
+        "待确认",
+    ):
+        assert words in text, words
+    for words in ("Penalty", "Findings", "Cloud ", "Signature", "Inspected", "Grade", "Total"):
+        assert words not in text.replace("Cloud covers", ""), words
+
+
+def test_a_clean_scene_says_so_and_what_was_looked_for(tmp_path: Path) -> None:
+    report = samples.clean_report()
+    pictures = make_pictures(report, {}, samples.reader(samples.pixels()))
+    text = _page(report, tmp_path, pictures).text
+    assert "No defects found" in text
+    assert re.search(r"Looked for Cloud, Shadow, .* Not looked for Distortion \(no model", text)
+    assert "Draft grade" not in text
+    assert "Findings in pictures" not in text
+
+
+def test_without_crs_areas_are_pixels(tmp_path: Path, pictures: Pictures) -> None:
+    text = _page(samples.report(crs=None), tmp_path, Pictures(pictures.quicklook, pictures.crops)).text
+    assert "118,286 px" in text
+    n_pixels = sum(t.area_px for t in samples.report().types if t.type != "stitching_trace")
+    assert f"Affected {n_pixels:,} px" in text
+    assert "256 px" in text
+    assert "none: areas and lengths are in pixels" in text
+    assert not re.search(r"\d (ha|m²|m)\b", text)
+
+
+def test_a_page_without_pictures(tmp_path: Path) -> None:
+    text = _page(samples.report(), tmp_path, Pictures()).text
+    assert "No overview could be drawn." in text
+
+
+def test_unknown_language_leaves_no_file(tmp_path: Path) -> None:
+    with pytest.raises(OptionError):
+        write_report(samples.report(), tmp_path, pictures=Pictures(), lang="de")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_reads_back_as_the_same_record(tmp_path: Path) -> None:
+    report = samples.report()
+    path = write_json(report, tmp_path)
+    text = path.read_text(encoding="utf-8")
+    assert Report.model_validate_json(text) == report
+    assert "城东" in text
+
+
+def test_the_published_schema_is_current(tmp_path: Path) -> None:
+    assert SCHEMA.read_text(encoding="utf-8") == schema_text(), "run clearscene.inspection.schema.write_schema"
+    assert write_schema(tmp_path / "s.json").read_text(encoding="utf-8") == schema_text()
+
+
+def test_the_schema_names_what_the_record_holds() -> None:
+    schema = report_schema()
+    record = json.loads(samples.report().model_dump_json())
+    assert set(schema["properties"]) == set(schema["required"]) == set(record)
+    finding = schema["$defs"]["Finding"]
+    assert set(finding["properties"]) == set(record["findings"][0])
+
+
+@pytest.mark.skipif(pdf.find_browser() is None, reason="no Chromium or Chrome on PATH")
+def test_pdf_is_printed_by_the_browser(tmp_path: Path, pictures: Pictures) -> None:
+    folder = tmp_path / "成果 1"
+    folder.mkdir()
+    html = write_report(samples.report(), folder, pictures=pictures)
+    path = pdf.write_pdf(html, folder / "report.pdf")
+    content = path.read_bytes()
+    assert content.startswith(b"%PDF-")
+    assert len(re.findall(rb"/Type\s*/Page\b", content)) >= 4
+    assert re.search(rb"/MediaBox\s*\[0 0 59[45][.\d]* 84[12]", content)  # A4 in points
+    assert sorted(p.name for p in folder.iterdir()) == ["report.html", "report.pdf"]
+
+
+def _fake_browser(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = folder / "bin" / "chromium"
+    browser.parent.mkdir()
+    browser.write_text(f"#!/bin/sh\n{script}\n")
+    browser.chmod(0o755)
+    monkeypatch.setattr(pdf, "find_browser", lambda: str(browser))
+
+
+def test_a_failing_browser_is_an_error_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _fake_browser(tmp_path, "echo no display >&2; exit 3", monkeypatch)
+    with pytest.raises(OutputError, match=r"exit 3\): no display"):
+        pdf.write_pdf(tmp_path / "report.html", tmp_path / "report.pdf")
+    assert [p.name for p in tmp_path.iterdir()] == ["bin"]
+
+
+def test_a_browser_that_prints_nothing_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _fake_browser(tmp_path, "exit 0", monkeypatch)
+    with pytest.raises(OutputError, match="left no PDF"):
+        pdf.write_pdf(tmp_path / "report.html", tmp_path / "report.pdf")
+
+
+def test_a_hanging_browser_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _fake_browser(tmp_path, "exec sleep 20", monkeypatch)
+    with pytest.raises(OutputError, match=r"within 0\.2 s"):
+        pdf.write_pdf(tmp_path / "report.html", tmp_path / "report.pdf", timeout_s=0.2)
+
+
+def test_without_any_printer_the_hint_names_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf, "find_browser", lambda: None)
+    monkeypatch.setitem(__import__("sys").modules, "weasyprint", None)
+    with pytest.raises(MissingExtraError) as caught:
+        pdf.write_pdf(tmp_path / "report.html", tmp_path / "report.pdf")
+    assert "clearscene[pdf]" in caught.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_links_to_files_are_quoted(tmp_path: Path, pictures: Pictures) -> None:
+    report = samples.report().model_copy(update={"files": {"polygons": "缺陷 #1.gpkg"}})
+    page = _page(report, tmp_path, pictures)
+    link = next(h for h in page.values("href") if not h.startswith("#"))
+    assert "#" not in link
+    assert unquote(link) == "缺陷 #1.gpkg"
