@@ -17,7 +17,10 @@ OTHER_FOLDER = "Write to another folder."
 REASONS = {
     errno.ENOSPC: ("there is no space left on the disk", FREE_SPACE),
     errno.EDQUOT: ("the disk quota is used up", FREE_SPACE),
-    errno.EFBIG: ("the file grows past the size limit of the disk or of this shell", OTHER_FOLDER),
+    errno.EFBIG: (
+        "the file grows past the size limit of the disk or of this shell",
+        "Write to another disk; see `ulimit -f`.",
+    ),
     errno.EACCES: ("permission is denied", PERMISSION),
     errno.EPERM: ("permission is denied", PERMISSION),
     errno.EROFS: ("the disk is read-only", OTHER_FOLDER),
@@ -66,15 +69,16 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def output_error(error: Exception, path: Path) -> OutputError:
     """The `OutputError` that says why `path` cannot be written, and what to do."""
-    number = getattr(error, "errno", None) or _number_in(str(error))
-    reason, hint = REASONS.get(number or 0, (str(error).strip().rstrip("."), ""))
+    number = error.errno if isinstance(error, OSError) else None  # errors of GDAL have an `errno` of another kind
+    text = " ".join(str(error.__cause__ or error).split()).rstrip(".")
+    reason, hint = REASONS.get(number or _number_in(text), (text, "Check the space and the rights in its folder."))
     return OutputError(f"{path} cannot be written: {reason}.", hint=hint)
 
 
-def _number_in(text: str) -> int | None:
-    """The error number that a message of a library names in words."""
+def _number_in(text: str) -> int:
+    """The error number that a message of a library names in words, or 0."""
     lower = text.lower()
-    return next((number for words, number in TELL_TALES.items() if words in lower), None)
+    return next((number for words, number in TELL_TALES.items() if words in lower), 0)
 
 
 def _sweep(part: Path) -> None:

@@ -7,7 +7,7 @@ import sys
 import pytest
 from tests.onnx_graphs import brightness_folder
 
-from clearscene.cli import doctor
+from clearscene.cli import doctor, models
 
 
 def clearscene(*args):
@@ -78,3 +78,13 @@ def test_models_of_a_broken_folder_is_an_error(tmp_path):
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert "model.toml" in done.stderr
+
+
+def test_models_without_any_says_so(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("clearscene.models.zoo.shipped_folder", lambda: tmp_path / "weights")
+    models.command(None, as_json=False)
+    assert capsys.readouterr().out.startswith("No models")
+    models.command(None, as_json=True)
+    assert json.loads(capsys.readouterr().out) == []
+    models.command([brightness_folder(tmp_path / "mine", screen=False)], as_json=False)
+    assert "segments every tile" in capsys.readouterr().out

@@ -3,6 +3,7 @@
 import json
 import pickle
 import re
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -407,3 +408,24 @@ def test_the_manifest_is_plain_json(folder):
     record = json.loads(manifest.model_dump_json())
     assert record["screen"]["types"] == TYPES
     assert [spec.tile_size for spec in manifest.tiles.specs()] == [32]
+
+
+def test_the_manifest_shown_in_the_documentation_is_one(folder):
+    page = (Path(__file__).parents[2] / "docs" / "concepts" / "tiling.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    (folder / "model.toml").write_text(shown, encoding="utf-8")
+    manifest = find_model(folder).manifest
+    assert [c.name for c in manifest.classes] == ["background", "cloud"]
+    assert [spec.reduction for spec in manifest.tiles.specs()] == [1, 4]
+
+
+def test_openvino_answers_like_onnx_runtime(folder):
+    pytest.importorskip("openvino", reason="openvino is not installed")
+    image = image_of(Model.load(folder, device="cpu"), 190)
+    answers = []
+    for device in ("cpu", "openvino"):
+        model = Model.load(folder, device=device)
+        screening = model.screen(image)
+        answers.append((screening.logits, model.segment(image, screening.features)))
+    np.testing.assert_allclose(answers[0][0], answers[1][0], rtol=1e-4)
+    np.testing.assert_allclose(answers[0][1], answers[1][1], rtol=1e-4)

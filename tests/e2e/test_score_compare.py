@@ -13,7 +13,7 @@ from pyproj import Transformer
 from rasterio.crs import CRS
 from tests.command import clearscene
 
-from clearscene.errors import OutputError, ResultError, VectorError
+from clearscene.errors import OptionError, OutputError, ResultError, VectorError
 from clearscene.grid import Grid
 from clearscene.inspection.compare import MatchRule, compare
 from clearscene.inspection.outputs import defect_layer
@@ -25,6 +25,7 @@ from clearscene.inspection.scoring import Extent, Rest, score_findings
 from clearscene.inspection.standard import load_standard, standard_text
 from clearscene.inspection.summary import summarize
 from clearscene.inspection.taxonomy import BY_NAME
+from clearscene.inspection.units import parse_units
 from clearscene.vector.geopackage import edit, encode, write_geopackage
 from clearscene.vector.layer import Layer, write_layer
 from clearscene.vector.outline import to_map
@@ -419,3 +420,17 @@ def test_compare_command(run, tmp_path):
     done = clearscene("compare", run, path, "--json", check=0)
     assert json.loads(done.stdout)["total"]["n_missed"] == 1
     assert clearscene("compare", run, tmp_path / "no.shp", check=2).stdout == ""
+
+
+def test_units_from_a_file_of_sheets(tmp_path):
+    shapes = [shapely.box(-9, -9, 205, 310), shapely.box(205, -9, 500, 310), shapely.box(900, 0, 950, 9)]
+    fields = {"图号": ["H48-1", "H48-1", "H48-9"], "owner": ["a", "b", "c"]}
+    path = write_reference(tmp_path / "图幅.shp", shapes, fields, encoding="GBK")
+    west, east = parse_units(str(path), GRID)
+    assert (west.name, east.name) == ("H48-1", "H48-1-2")
+    assert (west.polygon.area, east.polygon.area) == (pytest.approx(205 * 300), pytest.approx(205 * 300))
+    assert [unit.name for unit in parse_units(f"{path}:owner", GRID)] == ["a", "b"]
+    with pytest.raises(VectorError, match=r"no field 'ownr'.*mean 'owner'"):
+        parse_units(f"{path}:ownr", GRID)
+    with pytest.raises(OptionError, match="none of its polygons touches the scene"):
+        parse_units(str(path), Grid(30, 40, GRID.transform * Affine.translation(5_000, 0), GRID.crs))

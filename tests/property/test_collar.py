@@ -1,5 +1,7 @@
 """The collar does not depend on how a scene is cut."""
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,7 +33,7 @@ def scanned(cuts: list[int]) -> Collar:
     height, width = VALID.shape
     scan = CollarScan(height, width, white=255, tolerance=8)
     edges = [0, *sorted(set(cuts)), height]
-    for top, bottom in zip(edges[:-1], edges[1:], strict=True):
+    for top, bottom in pairwise(edges):
         scan.add(top, DATA[:, top:bottom], VALID[top:bottom])
     return scan.finish()
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.onnx_graphs import brightness_folder
+from tests.onnx_graphs import brightness_folder, edit_manifest
 
+from clearscene.errors import ModelError
 from clearscene.grid import slices
 from clearscene.inspection.constraint import Constraint, Mode
 from clearscene.inspection.taxonomy import BY_NAME
@@ -219,3 +220,48 @@ def test_every_constraint_runs_and_clean_tiles_stay_clean(model, mode):
         assert np.all(found[truth])
     else:
         assert np.array_equal(found, truth)
+
+
+def test_a_threshold_of_the_manifest_holds_for_every_pixel(tmp_path):
+    """Cloud from a level of 178.5 on; a threshold of 0.99 needs a logit of 4.6, which is 11.7 levels more."""
+    folder = edit_manifest(brightness_folder(tmp_path, screen=False), "id = 1", "id = 1\nthreshold = 0.99")
+    scene, valid = make_scene(60, 50, 11, n_blocks=0)
+    scene[:, :, :20] = np.arange(178, 198)
+    masks, confidence, _ = run(Model.load(folder, device="cpu"), scene, valid)
+    mean = scene.astype(float).mean(axis=0) / 255
+    expected = (100 * (mean - 0.7) > np.log(99)) & valid
+    assert expected.any()
+    assert np.array_equal(masks.get(CLOUD, np.zeros_like(valid)), expected)
+    assert confidence[CLOUD][expected].min() >= 0.99
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('task = "inspection"', 'task = "cloud_mask"', "made for cloud_mask, not for inspection"),
+        ("id = 2", "id = 5", "class 'shadow' with id 5 is no type of inspection"),
+        ("'missing'", "'fog'", r"screen.types names \['fog'\]"),
+    ],
+)
+def test_models_that_are_not_for_inspection(tmp_path, old, new, message):
+    model = Model.load(edit_manifest(brightness_folder(tmp_path), old, new), device="cpu")
+    with pytest.raises(ModelError, match=message):
+        TwoStep(model)
+
+
+def test_the_types_that_can_be_found(model):
+    assert [t.name for t in TwoStep(model).types] == ["cloud", "shadow", "stitching_trace", "misalignment"]
+    assert TwoStep(model, TwoStepOptions(types=(BY_NAME["stripe"],))).types == ()
+
+
+@pytest.mark.parametrize("reductions", [(4,), (1, 2, 8)])
+def test_any_scales_work_and_reach_the_edges(tmp_path, reductions):
+    """All bright: whatever the scales, every valid pixel is cloud, also past the last whole reduced pixel."""
+    model = Model.load(brightness_folder(tmp_path, tile_size=32, reductions=reductions), device="cpu")
+    height, width = 303, 205
+
+    def read(window, out_shape):
+        return np.full((3, *out_shape), 250, np.uint8), np.ones(out_shape, bool)
+
+    masks, _ = collect(TwoStep(model).stream(read, height, width, StreamPlan(strip_width=90)), (height, width))
+    assert masks[CLOUD].all()

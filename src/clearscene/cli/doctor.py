@@ -147,7 +147,7 @@ def _raster() -> Facts:
     from rasterio.drivers import raster_driver_extensions
     from rasterio.env import Env
 
-    with Env() as env:  # type: ignore[no-untyped-call]  # rasterio has no types
+    with Env() as env:
         names = set(env.drivers()) | set(raster_driver_extensions().values())
     raster = [name for name in DRIVERS if name not in ("GPKG", "ESRI Shapefile", "GeoJSON")]
     versions: Facts = {"GDAL": rasterio.__gdal_version__, "PROJ of rasterio": rasterio.__proj_version__}
@@ -165,7 +165,7 @@ def _vector() -> Facts:
 
 
 def _networks() -> Facts:
-    from onnxruntime import get_available_providers  # type: ignore[attr-defined]  # re-exported without saying so
+    from onnxruntime import get_available_providers
 
     from clearscene.models.session import available_devices, choose_device
     from clearscene.models.zoo import available_models

@@ -11,7 +11,7 @@ from clearscene.cli.summary import print_batch
 from clearscene.inspection.batch import write_index
 from clearscene.inspection.inputs import find_scenes
 from clearscene.inspection.inspect import prepare
-from clearscene.inspection.options import Encoding, InspectOptions, Mode
+from clearscene.inspection.options import Encoding, InspectOptions, Lang, Mode
 from clearscene.inspection.run import inspect_batch
 from clearscene.inspection.taxonomy import parse_types
 from clearscene.raster.bands import parse_bands
@@ -81,7 +81,7 @@ def command(  # an option of the command line is a parameter here: there is no s
         bool, typer.Option("--confidence", help="Write confidence.tif, a band a type.", rich_help_panel=_OUTPUT)
     ] = _DEFAULT.confidence,
     lang: Annotated[
-        str, typer.Option(help="Language of the report: en or zh.", rich_help_panel=_OUTPUT)
+        Lang, typer.Option(help="Language of the report: en or zh.", rich_help_panel=_OUTPUT)
     ] = _DEFAULT.lang,
     pdf: Annotated[
         bool, typer.Option("--pdf", help="Write report.pdf as well.", rich_help_panel=_OUTPUT)

@@ -27,9 +27,7 @@ class Subcommand:
 
 
 COMMANDS = {
-    "inspect": Subcommand(
-        "clearscene.cli.inspect", "Find defects in scenes: polygons, class map, score, report."
-    ),
+    "inspect": Subcommand("clearscene.cli.inspect", "Find defects in scenes: polygons, class map, score, report."),
     "score": Subcommand("clearscene.cli.score", "Score a run again after its polygons were edited."),
     "compare": Subcommand("clearscene.cli.compare", "Set a run against an inspector's own polygons."),
     "synth": Subcommand("clearscene.cli.synth", "Make generated scenes with known defects."),

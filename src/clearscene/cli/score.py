@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from clearscene.inspection.rerender import rerender
 from clearscene.inspection.rescore import rescore
 from clearscene.inspection.result import Report, TypeSummary
 from clearscene.inspection.taxonomy import BY_NAME, Group
@@ -25,14 +26,16 @@ def command(
 ) -> None:
     """Score a run again from its polygons as they stand: rejected, retyped, redrawn, added or deleted.
 
-    Updates the attributes in the GeoPackage and report.json, and records what changed.
+    Updates the attributes in the GeoPackage, report.json and report.html, and records what changed.
     """
     report = rescore(run, standard=standard or None, who=who)
+    page = rerender(run)
     if as_json:
         record = report.model_dump(mode="json", include={"score", "types", "units", "changes"})
         typer.echo(json.dumps(record, ensure_ascii=False, indent=2))
     else:
         _print(report, Console())
+        typer.echo(f"report: {page}")
     if fail_under is not None and report.score.score < fail_under:
         typer.echo(f"The score {report.score.score:g} is under {fail_under:g}.", err=True)
         raise typer.Exit(1)

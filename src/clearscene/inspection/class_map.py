@@ -1,8 +1,9 @@
 """The class map: one class a pixel by priority, drawn from the regions of every type.
 
 Priority (seed system, section 3.1.2): pixel types over region types over boundary types; between
-region types the higher confidence wins, and of two alike the smaller id. Missing pixels win over stripes: data that is not there cannot
-be striped. Areas, polygons and scores do not come from this map but from one mask a type.
+region types the higher confidence wins, and of two alike the smaller id. Missing pixels win over
+stripes: data that is not there cannot be striped. Areas, polygons and scores do not come from this
+map but from one mask a type.
 """
 
 from collections.abc import Iterator, Mapping

@@ -148,7 +148,9 @@ def compare(
     false = _unmatched(theirs, ours, used, rule, by_covering=True)
     areas = {name: _areas(ours.of(name), theirs.of(name)) for name in used}
     costs = (run_penalties, penalties)
-    types = [_compared(n, (ours, theirs), (false[n], missed[n]), areas[n], costs) for n in used]
+    types = [
+        _compared(n, (ours, theirs), unmatched=(false[n], missed[n]), areas=areas[n], penalties=costs) for n in used
+    ]
     return Comparison(
         run=str(run),
         reference=str(reference),
@@ -295,6 +297,7 @@ def _number(value: Any, field: str, path: str) -> float:
 def _compared(
     name: str,
     sides: tuple[_Side, _Side],
+    *,
     unmatched: tuple[Sequence[int], Sequence[int]],
     areas: _Areas,
     penalties: tuple[Mapping[str, float], Mapping[str, float]],
@@ -303,7 +306,10 @@ def _compared(
     n_run, n_reference = (len(side.of(name)) for side in sides)
     n_false, n_missed = map(len, unmatched)
     return _row(
-        name, (n_reference, n_missed, n_run, n_false), areas, (penalties[0].get(name, 0.0), penalties[1].get(name, 0.0))
+        name,
+        (n_reference, n_missed, n_run, n_false),
+        areas=areas,
+        penalties=(penalties[0].get(name, 0.0), penalties[1].get(name, 0.0)),
     )
 
 
@@ -318,10 +324,12 @@ def _total(types: Sequence[TypeComparison], areas: Iterable[_Areas]) -> TypeComp
         sum(t.n_false for t in types),
     )
     penalties = math.fsum(t.penalty_run for t in types), math.fsum(t.penalty_reference for t in types)
-    return _row("all", counts, summed, penalties)
+    return _row("all", counts, areas=summed, penalties=penalties)
 
 
-def _row(name: str, counts: tuple[int, int, int, int], areas: _Areas, penalties: tuple[float, float]) -> TypeComparison:
+def _row(
+    name: str, counts: tuple[int, int, int, int], *, areas: _Areas, penalties: tuple[float, float]
+) -> TypeComparison:
     n_reference, n_missed, n_run, n_false = counts
     return TypeComparison(
         type=name,

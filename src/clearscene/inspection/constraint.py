@@ -137,9 +137,7 @@ def constrain(
     excluded = np.isneginf(shift)
     if not shift.any():
         return logits
-    adjusted = np.where(
-        excluded[:, None, None], -np.inf, logits + np.where(excluded, 0, shift)[:, None, None]
-    )
+    adjusted = np.where(excluded[:, None, None], -np.inf, logits + np.where(excluded, 0, shift)[:, None, None])
     if constraint.mode is Mode.ABSOLUTE and constraint.absolute_mode is AbsoluteMode.BACKGROUND:
         best = logits.argmax(axis=0)
         # where an excluded class was best, the background takes over its logit and so its rank

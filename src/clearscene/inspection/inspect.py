@@ -29,7 +29,7 @@ from clearscene.inspection.quicklook import make_pictures
 from clearscene.inspection.report import write_json, write_report
 from clearscene.inspection.result import Detector, Finding, Report, Timing, UnitScore
 from clearscene.inspection.run_folder import STANDARD_NAME, remember_shapes
-from clearscene.inspection.scoring import Extent, Rest, score_findings
+from clearscene.inspection.scoring import Extent, Rest, score_findings, type_penalties
 from clearscene.inspection.standard import Standard, load_standard, standard_text
 from clearscene.inspection.summary import summarize
 from clearscene.inspection.taxonomy import BY_ID, BY_NAME, DefectType
@@ -191,12 +191,13 @@ class _Job:
         units: list[Unit],
     ) -> Report:
         pixels, standard = count_pixels(detection, self.scene.grid), self.inspector.standard
+        extent = Extent(pixels.inspected, pixels.inspected_m2)
+        found = [d.finding for d in drawn]
         findings, score = score_findings(
-            [d.finding for d in drawn],
-            standard,
-            inspected_px=pixels.inspected,
-            inspected_m2=pixels.inspected_m2,
-            rest=rest,
+            found, standard, inspected_px=extent.pixels, inspected_m2=extent.square_meters, rest=rest
+        )
+        penalties = type_penalties(
+            found, standard, inspected_px=extent.pixels, inspected_m2=extent.square_meters, rest=rest
         )
         findings, unit_scores = self._score_units(findings, drawn, units, detection)
         return Report(
@@ -204,13 +205,15 @@ class _Job:
             created=datetime.now(UTC),
             scene=describe_scene(self.scene, viewer),
             pixels=pixels,
+            lang=self.inspector.options.lang,
             score=score,
             units=unit_scores,
             types=summarize(
                 findings,
+                penalties=penalties,
                 rest=rest,
                 not_inspected=types_left_out(self.inspector.options.types, self.inspector.detectors),
-                inspected=Extent(pixels.inspected, pixels.inspected_m2),
+                inspected=extent,
             ),
             findings=findings,
             detectors=self._describe_detectors(learned),

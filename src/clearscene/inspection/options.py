@@ -9,9 +9,10 @@ from typing import Literal
 from clearscene.errors import OptionError
 from clearscene.inspection.taxonomy import TYPES, DefectType
 
-__all__ = ["FORMATS", "Encoding", "InspectOptions", "Mode"]
+__all__ = ["FORMATS", "Encoding", "InspectOptions", "Lang", "Mode"]
 
 Mode = Literal["default", "paper"]
+Lang = Literal["en", "zh"]
 Encoding = Literal["UTF-8", "GBK"]
 FORMATS = ("gpkg", "shp", "geojson")
 
@@ -46,7 +47,7 @@ class InspectOptions:
     """Text encoding of a Shapefile: UTF-8 or GBK."""
     confidence: bool = False
     """Write `confidence.tif`, one band a type, in percent."""
-    lang: str = "en"
+    lang: Lang = "en"
     """Language of the report: en or zh."""
     pdf: bool = False
     """Write `report.pdf` as well."""

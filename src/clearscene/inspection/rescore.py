@@ -11,7 +11,6 @@ from getpass import getuser
 from pathlib import Path
 
 import shapely
-from shapely.geometry.base import BaseGeometry
 
 from clearscene.errors import ClearsceneError, VectorError
 from clearscene.grid import Grid
@@ -232,24 +231,10 @@ def _scored(run: RunFolder, standard: Standard, findings: list[Finding], rows: S
     findings, score = score_findings(findings, standard, inspected_px=px, inspected_m2=m2, rest=rest)
     penalties = type_penalties(findings, standard, inspected_px=px, inspected_m2=m2, rest=rest)
     why_not = {summary.type: summary.reason for summary in old.types if not summary.inspected}
-    sums = summarize(
-        findings, rest=undrawn, not_inspected=why_not, inspected=Extent(pixels.inspected, pixels.inspected_m2)
-    )
-    types = [s.model_copy(update={"penalty": round(penalties.get(s.type, 0.0), 6)}) for s in sums]
-    scores = _score_units(old.units, units, findings, polygons, standard, run.grid) if units else []
+    types = summarize(findings, penalties=penalties, rest=undrawn, not_inspected=why_not, inspected=Extent(px, m2))
+    px_of = {unit.unit: unit.inspected_px for unit in old.units}
+    scores = score_units(findings, polygons, units, standard=standard, inspected_px=px_of, grid=run.grid)
     return old.model_copy(update={"findings": findings, "score": score, "types": types, "units": scores})
-
-
-def _score_units(
-    old: Sequence[UnitScore],
-    units: Sequence[Unit],
-    findings: Sequence[Finding],
-    polygons: Sequence[BaseGeometry],
-    standard: Standard,
-    grid: Grid,
-) -> list[UnitScore]:
-    inspected = {unit.unit: unit.inspected_px for unit in old}
-    return score_units(findings, polygons, units, standard=standard, inspected_px=inspected, grid=grid)
 
 
 def _units(scores: Sequence[UnitScore], grid: Grid) -> list[Unit]:

@@ -71,9 +71,7 @@ class Pixels(_Record):
     collar: int = Field(description="Black or white surround that nothing declares as nodata.")
     inspected: int = Field(description="Valid, inside --aoi, outside --ignore, and readable.")
     inspected_m2: float | None = None
-    hole: int = Field(
-        default=0, description="Part of `nodata` that lies inside the scene, not at its border."
-    )
+    hole: int = Field(default=0, description="Part of `nodata` that lies inside the scene, not at its border.")
 
 
 class Finding(_Record):
@@ -124,9 +122,7 @@ class ScoreRecord(_Record):
     score: float = Field(ge=0, le=100)
     grade: str
     passed: bool
-    reasons: list[str] = Field(
-        default=[], description="Why it failed, or what cost the most; one sentence each."
-    )
+    reasons: list[str] = Field(default=[], description="Why it failed, or what cost the most; one sentence each.")
 
 
 class UnitScore(_Record):
@@ -187,6 +183,7 @@ class Report(_Record):
     created: datetime
     scene: SceneInfo
     pixels: Pixels
+    lang: Literal["en", "zh"] = Field(default="en", description="Language of report.html.")
     score: ScoreRecord
     units: list[UnitScore] = []
     types: list[TypeSummary]

@@ -97,7 +97,11 @@ class RunFolder:
                 found = database.execute(f'SELECT * FROM "defects" ORDER BY "{key}"').fetchall()
         except sqlite3.DatabaseError as error:
             raise ResultError(f"The layer defects of {self.gpkg} cannot be read: {error}.") from error
-        return [_row(dict(values), column, key, shapes, self.grid) for values in found if values[column] is not None]
+        return [
+            _row(dict(values), column=column, key=key, shapes=shapes, grid=self.grid)
+            for values in found
+            if values[column] is not None
+        ]
 
 
 def open_run(path: str | Path) -> RunFolder:
@@ -188,7 +192,7 @@ def write_defects(gpkg: Path, findings: Mapping[int, Finding]) -> None:
         raise OutputError(f"{gpkg} cannot be written: {error}.", hint=_CLOSE_IT) from error
 
 
-def _row(values: dict[str, Any], column: str, key: str, shapes: Mapping[int, str], grid: Grid) -> Row:
+def _row(values: dict[str, Any], *, column: str, key: str, shapes: Mapping[int, str], grid: Grid) -> Row:
     fid, blob = int(values.pop(key)), values.pop(column)
     geometry = decode(blob)
     known = shapes.get(values["id"]) if isinstance(values.get("id"), int) else None

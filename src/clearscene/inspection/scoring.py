@@ -169,7 +169,7 @@ def _by_name(items: Sequence[Item], rest: Mapping[str, Rest]) -> dict[str, list[
 
 def _charges(name: str, standard: Standard, items: Sequence[Item], *, rest: Rest, inspected: Extent) -> list[_Charge]:
     """What each rule for a type asks; rules that cannot measure what was found are left out."""
-    asked = (_charge(rule, standard, items, rest, inspected) for rule in standard.rules_of(name))
+    asked = (_charge(rule, standard, items, rest=rest, inspected=inspected) for rule in standard.rules_of(name))
     return [charge for charge in asked if charge is not None]
 
 
@@ -186,7 +186,9 @@ def _record(standard: Standard, score: float, reasons: list[str], *, grade: str 
     )
 
 
-def _charge(rule: Rating, standard: Standard, items: Sequence[Item], rest: Rest, inspected: Extent) -> _Charge | None:
+def _charge(
+    rule: Rating, standard: Standard, items: Sequence[Item], *, rest: Rest, inspected: Extent
+) -> _Charge | None:
     """What a rule asks for the findings of one type; None if it can measure none of them.
 
     A finding whose measure is not known costs nothing here: leaving the rule out for all would let
@@ -198,11 +200,11 @@ def _charge(rule: Rating, standard: Standard, items: Sequence[Item], rest: Rest,
         return None
     values = [value or 0.0 for value in found]
     if rule.per == "type":
-        return _by_type(rule, standard, values, undrawn or 0.0)
-    return _by_finding(rule, standard, values, rest.n, undrawn or 0.0)
+        return _by_type(rule, standard, values, undrawn=undrawn or 0.0)
+    return _by_finding(rule, standard, values, n_rest=rest.n, undrawn=undrawn or 0.0)
 
 
-def _by_type(rule: Rating, standard: Standard, values: list[float], undrawn: float) -> _Charge:
+def _by_type(rule: Rating, standard: Standard, values: list[float], *, undrawn: float) -> _Charge:
     """One error for the sum of all findings, its cost shared out in proportion."""
     total = math.fsum([*values, undrawn])
     error_class, cost = _judge(rule, standard, total)
@@ -212,7 +214,7 @@ def _by_type(rule: Rating, standard: Standard, values: list[float], undrawn: flo
     return _Charge(penalty, shares, (error_class,) * len(values), _counter(error_class), text)
 
 
-def _by_finding(rule: Rating, standard: Standard, values: list[float], n_rest: int, undrawn: float) -> _Charge:
+def _by_finding(rule: Rating, standard: Standard, values: list[float], *, n_rest: int, undrawn: float) -> _Charge:
     """One error for each finding; those not drawn count as `n_rest` findings of their mean size."""
     judged = [_judge(rule, standard, value) for value in values]
     rest_class, rest_cost = _judge(rule, standard, undrawn / n_rest) if n_rest else ("", 0.0)

@@ -11,7 +11,12 @@ __all__ = ["summarize"]
 
 
 def summarize(
-    findings: Sequence[Finding], *, rest: Mapping[str, Rest], not_inspected: Mapping[str, str], inspected: Extent
+    findings: Sequence[Finding],
+    *,
+    penalties: Mapping[str, float],
+    rest: Mapping[str, Rest],
+    not_inspected: Mapping[str, str],
+    inspected: Extent,
 ) -> list[TypeSummary]:
     """One row for each of the ten types, in the order of their ids.
 
@@ -19,39 +24,36 @@ def summarize(
     count and the areas; its square metres are its pixels times the mean area of an inspected pixel.
 
     Args:
-        findings: Scored findings.
+        findings: The findings that are drawn.
+        penalties: What each type costs, by type name, see `type_penalties`.
         rest: Findings without a polygon, by type name.
         not_inspected: Why a type was not looked for, by type name; a type not named was.
         inspected: The inspected area, of which `area_fraction` is a part.
     """
     live = [f for f in findings if f.status != Status.REJECTED]
-    return [
-        _summary(t, [f for f in live if f.type == t.name], rest.get(t.name, Rest(0, 0)), not_inspected, inspected)
-        for t in TYPES
-    ]
+    rows = []
+    for defect in TYPES:
+        own, left = [f for f in live if f.type == defect.name], rest.get(defect.name, Rest(0, 0))
+        row = _summary(defect, own, left, inspected)
+        reason = not_inspected.get(defect.name, "")
+        penalty = round(penalties.get(defect.name, 0.0), 6)
+        rows.append(row.model_copy(update={"inspected": not reason, "reason": reason, "penalty": penalty}))
+    return rows
 
 
-def _summary(
-    defect: DefectType,
-    findings: Sequence[Finding],
-    rest: Rest,
-    not_inspected: Mapping[str, str],
-    inspected: Extent,
-) -> TypeSummary:
+def _summary(defect: DefectType, findings: Sequence[Finding], rest: Rest, inspected: Extent) -> TypeSummary:
     area = sum(f.area_px for f in findings) + rest.area_px
     is_boundary = defect.group == "boundary"
     return TypeSummary(
         type_id=defect.id,
         type=defect.name,
-        inspected=defect.name not in not_inspected,
-        reason=not_inspected.get(defect.name, ""),
+        inspected=True,
         count=len(findings) + rest.n,
         n_not_drawn=rest.n,
         area_px=area,
         area_m2=_square_meters(findings, rest, inspected),
         area_fraction=0.0 if is_boundary or inspected.pixels == 0 else area / inspected.pixels,
         length_m=_total([f.length_m for f in findings]) if is_boundary else None,
-        penalty=round(math.fsum(f.penalty for f in findings), 6),
     )
 
 

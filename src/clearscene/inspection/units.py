@@ -98,7 +98,7 @@ def parse_units(text: str, grid: Grid) -> list[Unit]:
         return [Unit("scene", _outline(grid))]
     cell = _CELL.fullmatch(text)
     if cell is not None:
-        units = _cells(float(cell[1]), cell[2].lower(), text, grid)
+        units = _cells(float(cell[1]), cell[2].lower(), text=text, grid=grid)
     elif text.lower().startswith("grid:"):
         raise OptionError(
             f"--units {text!r} is not a grid.",
@@ -133,7 +133,7 @@ def score_units(
     for u, i, share in zip(*_shares(shapes, units), strict=True):
         parts[u].append(Item.of(findings[live[i]], float(share)))
     return [
-        _score_unit(unit, items, standard, inspected_px[unit.name], grid)
+        _score_unit(unit, items, standard=standard, inspected_px=inspected_px[unit.name], grid=grid)
         for unit, items in zip(units, parts, strict=True)
     ]
 
@@ -221,7 +221,7 @@ def _shares(
     return unit[meets], shape[meets], np.minimum(share[meets], 1.0)
 
 
-def _score_unit(unit: Unit, items: Sequence[Item], standard: Standard, inspected_px: int, grid: Grid) -> UnitScore:
+def _score_unit(unit: Unit, items: Sequence[Item], *, standard: Standard, inspected_px: int, grid: Grid) -> UnitScore:
     center = unit.polygon.centroid
     pixel = None if grid.pixel_area is None else float(grid.pixel_area.at(center.y, center.x))
     inspected = Extent(inspected_px, None if pixel is None else inspected_px * pixel)
@@ -242,7 +242,7 @@ def _outline(grid: Grid) -> BaseGeometry:
     return outline
 
 
-def _cells(size: float, unit: str, text: str, grid: Grid) -> list[Unit]:
+def _cells(size: float, unit: str, *, text: str, grid: Grid) -> list[Unit]:
     """The cells of a regular grid that hold some of the scene, row by row from the top."""
     if size <= 0:
         raise OptionError(f"--units {text!r}: a cell needs a size.", hint="Write for example grid:500m.")

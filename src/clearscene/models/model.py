@@ -172,7 +172,7 @@ class Model:
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Probabilities over the first axis; -inf logits give 0. Law: they sum to 1."""
-    result = logits - logits.max(axis=0)
+    result: NDArray[np.float32] = logits - logits.max(axis=0)
     np.exp(result, out=result)  # in place: this runs on every pixel that is segmented
     result /= result.sum(axis=0)
     return result

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from onnxruntime import (  # type: ignore[attr-defined]  # it re-exports without saying so
+from onnxruntime import (
     InferenceSession,
     NodeArg,
     SessionOptions,

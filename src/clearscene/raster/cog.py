@@ -1,5 +1,9 @@
 """Writing Cloud Optimized GeoTIFFs by windows, with flat memory, whole or not at all."""
 
+import errno
+import math
+import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,18 +16,21 @@ import rasterio
 import rasterio.shutil
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
-from rasterio.io import DatasetWriter
+from rasterio.io import DatasetReader, DatasetWriter
 from rasterio.windows import Window
 
 from clearscene.atomic import output_error, replacing
 from clearscene.errors import GridError, OutputError
 from clearscene.grid import IMAGE_TRANSFORM, Grid
-from clearscene.raster.gdal import GDAL_ERRORS, block_cache, open_quietly
+from clearscene.raster.gdal import GDAL_ERRORS, block_cache, no_place_needed, open_quietly
 
 __all__ = ["CogWriter"]
 
 DRAFT_BLOCK = 256
 COG_BLOCK = 512
+ROOM = 1 << 20
+"""Bytes that must be free on the disk: more than any block takes."""
+
 Color = tuple[int, int, int, int]
 
 
@@ -85,13 +92,14 @@ class CogWriter:
         """Open the draft; after the block finish the COG and move it, its sidecar first, into place."""
         with replacing(self.path) as part:
             draft_path = part.with_name(f"{part.name}.draft.tif")  # swept away together with the part
-            with _gdal_writes(self.path), rasterio.open(draft_path, "w", **self._profile) as self._draft:
+            with _gdal_writes(self.path), self._open(draft_path) as self._draft:
                 self._describe(self._draft)
                 yield self
             self._draft = None
+            _check_room(draft_path)
             with _gdal_writes(self.path):
                 rasterio.shutil.copy(draft_path, part, driver="COG", **self._cog_options())
-            _check_whole(part, self.path)
+            _check_whole(part)
             if self._categories:
                 _write_category_names(self.path.with_name(f"{self.path.name}.aux.xml"), self._categories)
 
@@ -110,8 +118,14 @@ class CogWriter:
                 f"{width} x {height} px at row {row}, column {col} reach out of {self.path.name},"
                 f" {self.grid.width} x {self.grid.height} px."
             )
+        if shutil.disk_usage(self.path.parent).free < ROOM:
+            raise output_error(OSError(errno.ENOSPC, ""), self.path)
         with _gdal_writes(self.path):
             self._draft.write(array, bands and list(bands), window=Window(col, row, width, height))
+
+    def _open(self, draft_path: Path) -> DatasetWriter:
+        with no_place_needed():
+            return rasterio.open(draft_path, "w", **self._profile)
 
     def _describe(self, draft: DatasetWriter) -> None:
         """Put in what travels with the draft into the COG: colors, descriptions, class names."""
@@ -168,8 +182,42 @@ def _gdal_writes(path: Path) -> Iterator[None]:
             raise output_error(error, path) from error
 
 
-def _check_whole(part: Path, path: Path) -> None:
-    """Make sure that the end of the COG has reached the disk: GDAL can fail without a word when it closes a file."""
+def _check_room(file: Path) -> None:
+    """Make sure that a file could have grown by more than a block.
+
+    GDAL writes the last blocks when a file is closed, and says nothing if they do not fit. What is
+    full stays full, so that a try to write shows it, with the error number that GDAL keeps to itself.
+    """
+    size = file.stat().st_size
+    with file.open("r+b") as stream:
+        try:
+            stream.seek(size)
+            stream.write(bytes(ROOM))
+            stream.flush()
+            os.fsync(stream.fileno())
+        finally:
+            os.truncate(file, size)
+
+
+def _check_whole(cog: Path) -> None:
+    """Make sure that every block of a COG lies inside the file: a failed write leaves no other trace."""
+    size = cog.stat().st_size
+    with open_quietly(cog) as dataset:
+        for level in range(len(dataset.overviews(1)) + 1):
+            n_rows = math.ceil(dataset.height / 2**level / COG_BLOCK)
+            n_cols = math.ceil(dataset.width / 2**level / COG_BLOCK)
+            if not all(_end(dataset, level, row, col) <= size for row in range(n_rows) for col in range(n_cols)):
+                _check_room(cog)
+                raise OSError("GDAL left it incomplete")
+
+
+def _end(dataset: DatasetReader, level: int, row: int, col: int) -> float:
+    """Where a block ends in the file, infinity if it is not there; level 0 is full size."""
+    overview = level - 1 if level else None
+    offset, length = (
+        dataset.get_tag_item(f"BLOCK_{what}_{col}_{row}", "TIFF", bidx=1, ovr=overview) for what in ("OFFSET", "SIZE")
+    )
+    return int(offset) + int(length) if offset and length else math.inf
 
 
 def _write_category_names(path: Path, categories: Mapping[int, str]) -> None:

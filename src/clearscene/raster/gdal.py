@@ -1,19 +1,31 @@
 """How clearscene talks to GDAL: its options, opening, and what its errors mean to people."""
 
+import logging
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
+from threading import Lock, local
 from typing import Any
 
 import rasterio
 from rasterio._err import CPLE_BaseError  # private, but `rasterio.shutil` raises it bare
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.io import DatasetReader
 
 from clearscene.errors import SceneError
 
-__all__ = ["GDAL_ERRORS", "block_cache", "open_dataset", "reason_of"]
+__all__ = [
+    "GDAL_ERRORS",
+    "block_cache",
+    "is_local",
+    "no_place_needed",
+    "open_dataset",
+    "open_quietly",
+    "reading",
+    "reason_of",
+]
 
 CACHE_MB = 96
 """Size of GDAL's block cache: three rows of 512 px tiles of a 60,000 px wide gray scene, one in color."""
@@ -32,9 +44,53 @@ GDAL_ERRORS = (RasterioError, CPLE_BaseError)
 _warnings_lock = Lock()
 
 
+class _DamageListener(logging.Filter):
+    """Catches what libjpeg says of damaged tiles of a TIFF, which GDAL passes on as a warning only.
+
+    Without it such tiles would come back as noise, and count as clean.
+    """
+
+    WORDS = ("Corrupt JPEG data", "Premature end of JPEG")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard = local()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        heard = getattr(self.heard, "texts", None)
+        if heard is None or not any(word in text for word in self.WORDS):
+            return True
+        heard.append(text)
+        return False
+
+
+_listener = _DamageListener()
+for _name in ("rasterio._err", "rasterio._env"):
+    logging.getLogger(_name).addFilter(_listener)
+
+
 def block_cache() -> rasterio.Env:
     """A context in which GDAL runs with our options; cheap enough to enter for every read."""
     return rasterio.Env(**OPTIONS)
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Our options for GDAL around a read, after which damage it was only warned of is an error.
+
+    The block that was damaged is then in the cache of the dataset, and would not be complained of
+    again: close the dataset after an error.
+    """
+    with block_cache():
+        texts: list[str] = []
+        _listener.heard.texts = texts
+        try:
+            yield
+        finally:
+            _listener.heard.texts = None
+    if texts:
+        raise RasterioIOError(texts[0].removeprefix("CPLE_AppDefined:"))
 
 
 def open_dataset(path: str | Path) -> DatasetReader:
@@ -56,10 +112,17 @@ def open_dataset(path: str | Path) -> DatasetReader:
     return dataset
 
 
-def open_quietly(source: str | Path) -> DatasetReader:
-    """Open without the warning that a raster has no georeference: the scene's notes say so."""
+@contextmanager
+def no_place_needed() -> Iterator[None]:
+    """Open rasters without the warning that they have no georeference: the scene's notes say so."""
     with _warnings_lock, warnings.catch_warnings():  # the filters are shared by all threads
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
+
+
+def open_quietly(source: str | Path) -> DatasetReader:
+    """Open for reading, without that warning."""
+    with no_place_needed():
         return rasterio.open(source)
 
 

@@ -5,12 +5,14 @@ The machine behind `collar`, for one color. It sees only the deviation of each p
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
+from clearscene.raster import border_runs
 from clearscene.runs import Runs
 
 __all__ = ["BlockGrid", "Outline"]
@@ -31,13 +33,14 @@ SIDE_SHARE = 0.05
 """A core that misses the corners must touch this share of a side."""
 
 FLAT_SHARE = 0.5
-"""Share of the blocks of a core that must be flat: in dark water of a JPEG next to none are."""
+"""Share of the blocks of a core that must be flat."""
 
 FLAT_RANGE = 1.0
 """Levels by which a flat block varies: a collar a few levels off is constant."""
 
 FLAT_MEAN = 3.5
-"""Or else the mean deviation of a flat block: a collar with noise has 1.4 to 3, dark water of a JPEG 5."""
+"""Or else the mean deviation of a flat block: independent noise of 0 to 5 levels
+on half the pixels of three bands has 2.9."""
 
 HARD_SHARE = 0.5
 """Share of the sampled edge of a core that must be hard."""
@@ -52,6 +55,7 @@ SPECK = 16
 """Pixels: holes in a collar up to this size are noise of the compression."""
 
 Flags = NDArray[np.bool_]
+Values = NDArray[Any]  # deviations, of any real type
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ class BlockGrid:
         """Rows and columns of blocks."""
         return -(-self.height // self.rows), -(-self.width // self.cols)
 
-    def reduce(self, values: NDArray[np.generic], ufunc: np.ufunc) -> NDArray[np.generic]:
+    def reduce(self, values: Values, ufunc: np.ufunc) -> Values:
         """`ufunc` over each block of a strip (row, col), (block row, block col); cut blocks count what they have."""
         wide = np.uint32 if ufunc is np.add and values.dtype.kind == "u" else None
         by_row = ufunc.reduceat(values, np.arange(0, values.shape[0], self.rows), axis=0, dtype=wide)
@@ -125,11 +129,11 @@ class Outline:
 
     def __init__(self, grid: BlockGrid, *, tolerance: float, level: float, hard: float) -> None:
         self._grid, self._tolerance, self._level, self._hard = grid, tolerance, level, hard
-        blank = [np.zeros(grid.shape, np.bool_) for _ in range(3)]
-        self._maps = _Maps(*blank)
+        full, own, flat = (np.zeros(grid.shape, np.bool_) for _ in range(3))
+        self._maps = _Maps(full=full, own=own, flat=flat)
         self._sides = _Sides(*(np.zeros(n, np.int32) for n in (grid.height, grid.height, grid.width, grid.width)))
         self._row = 0
-        self._behind: NDArray[np.generic] | None = None  # the last strip, kept until the next one is known
+        self._behind: Values | None = None  # the last strip, kept until the next one is known
         self._runs: list[Runs] = []
 
     @property
@@ -137,7 +141,7 @@ class Outline:
         """Rows of a strip; all but the last must have as many."""
         return STRIP * self._grid.rows
 
-    def add(self, deviation: NDArray[np.generic], declared: Flags | None) -> None:
+    def add(self, deviation: Values, declared: Flags | None) -> None:
         """Take the next strip: deviation from the color (row, col); `declared` nodata (row, col) or None."""
         self._map_blocks(deviation, declared)
         self._measure_sides(deviation)
@@ -166,7 +170,7 @@ class Outline:
 
     # -- one strip ---------------------------------------------------------------------------------
 
-    def _map_blocks(self, deviation: NDArray[np.generic], declared: Flags | None) -> None:
+    def _map_blocks(self, deviation: Values, declared: Flags | None) -> None:
         """Enter the blocks of the strip at row `self._row`."""
         grid, first = self._grid, self._row // self._grid.rows
         largest = grid.reduce(deviation, np.maximum)
@@ -178,17 +182,17 @@ class Outline:
         self._maps.own[rows] = full if declared is None else full & ~grid.reduce(declared, np.logical_or).astype(bool)
         self._maps.flat[rows] = self._is_flat(deviation, full, largest)
 
-    def _is_flat(self, deviation: NDArray[np.generic], full: Flags, largest: NDArray[np.generic]) -> Flags:
+    def _is_flat(self, deviation: Values, full: Flags, largest: Values) -> Flags:
         """Which full blocks of a strip are flat."""
-        flat = full & (largest <= FLAT_RANGE * self._level)  # most often all: no need to look closer
+        flat: Flags = full & (largest <= FLAT_RANGE * self._level)  # most often all: no need to look closer
         if np.array_equal(flat, full):
             return flat
         smallest = self._grid.reduce(deviation, np.minimum)
         flat |= largest - smallest <= FLAT_RANGE * self._level
         n_pixels = self._grid.reduce(np.ones(deviation.shape, np.uint8), np.add)
-        return full & (flat | (self._grid.reduce(deviation, np.add) <= FLAT_MEAN * self._level * n_pixels))
+        return np.asarray(full & (flat | (self._grid.reduce(deviation, np.add) <= FLAT_MEAN * self._level * n_pixels)))
 
-    def _measure_sides(self, deviation: NDArray[np.generic]) -> None:
+    def _measure_sides(self, deviation: Values) -> None:
         """Lengthen the runs at the four borders."""
         n, sides, first = len(deviation), self._sides, self._row
         _fill_lengths(sides.left[first : first + n], deviation, self._tolerance)
@@ -202,7 +206,7 @@ class Outline:
         _fill_lengths(tail, deviation[::-1].T, self._tolerance)
         sides.bottom[:] = np.where(tail == n, sides.bottom + n, tail)
 
-    def _sample_edges(self, deviation: NDArray[np.generic]) -> None:
+    def _sample_edges(self, deviation: Values) -> None:
         """Note hard and soft edges along every so many rows and columns of the strip and the one before."""
         first = self._row // self._grid.rows
         if not self._maps.full[max(0, first - STRIP) : first + STRIP].any():
@@ -214,7 +218,7 @@ class Outline:
 
     def _sample(
         self,
-        lines: NDArray[np.generic],
+        lines: Values,
         row: int,
         col: int,
         spacing: tuple[int, int],
@@ -238,7 +242,7 @@ class Outline:
         self._maps.hard.append(blocks[is_hard])
         self._maps.soft.append(blocks[~is_hard])
 
-    def _keep_runs(self, deviation: NDArray[np.generic], row: int) -> None:
+    def _keep_runs(self, deviation: Values, row: int) -> None:
         """Keep the runs of the color near cores in the strip at `row`, once the blocks below are known."""
         first, n = row // self._grid.rows, -(-len(deviation) // self._grid.rows)
         above, below = max(0, first - NEAR - 2), min(self._grid.shape[0], first + n + NEAR + 2)
@@ -262,7 +266,8 @@ class Outline:
         cores = _open(self._maps.full)
         if not cores.any():
             return cores
-        n, labels = cv2.connectedComponents(cores.view(np.uint8), connectivity=4)
+        n, found = cv2.connectedComponents(cores.view(np.uint8), connectivity=4)
+        labels = found.astype(np.int32, copy=False)
         size = np.bincount(labels.ravel(), minlength=n)
         flat = np.bincount(labels[self._maps.flat], minlength=n) >= FLAT_SHARE * size
         own = np.bincount(labels[self._maps.own], minlength=n) > 0
@@ -312,10 +317,10 @@ class Outline:
         top = _smooth(sides.top, kept[0, cols], grid.cols)
         bottom = _smooth(sides.bottom, kept[-1, cols], grid.cols)
         return [
-            _row_runs(np.zeros_like(left), left),
-            _row_runs(grid.width - right, np.full_like(right, grid.width)),
-            _hanging(top),
-            _standing(bottom, grid.height),
+            border_runs.from_left(left),
+            border_runs.from_right(right, grid.width),
+            border_runs.from_top(top),
+            border_runs.from_bottom(bottom, grid.height),
         ]
 
 
@@ -337,7 +342,7 @@ def _grow(blocks: Flags, radius: int) -> Flags:
     return np.asarray(cv2.dilate(np.ascontiguousarray(blocks).view(np.uint8), kernel).view(np.bool_))
 
 
-def _fill_lengths(lengths: NDArray[np.int32], lines: NDArray[np.generic], tolerance: float) -> None:
+def _fill_lengths(lengths: NDArray[np.int32], lines: Values, tolerance: float) -> None:
     """Length of the run of the color at the start of each of `lines` (line, place), into `lengths` (line,)."""
     begins = np.flatnonzero(lines[:, 0] <= tolerance)
     if len(begins) == 0:
@@ -370,45 +375,3 @@ def _smooth(depth: NDArray[np.int32], kept: Flags, block: int) -> NDArray[np.int
     stretch = np.cumsum(np.diff(smooth > 0, prepend=False).astype(np.int64))
     meets = np.bincount(stretch, kept & (smooth > 0)) > 0
     return np.where(meets[stretch], smooth, 0).astype(np.int32)
-
-
-def _row_runs(starts: NDArray[np.int32], stops: NDArray[np.int32]) -> Runs:
-    """One run a row, empty ones left out."""
-    rows = np.flatnonzero(stops > starts)
-    return _runs(rows, starts[rows], stops[rows])
-
-
-def _runs(rows: NDArray[np.integer], starts: NDArray[np.integer], stops: NDArray[np.integer]) -> Runs:
-    bounds = [np.asarray(a).astype(np.int32) for a in (rows, starts, stops)]
-    return Runs(*bounds, (stops - starts).astype(np.float64))
-
-
-def _hanging(depth: NDArray[np.int32]) -> Runs:
-    """The pixels of columns that hang from the top border, `depth` (col,) pixels deep.
-
-    Where the depth rises from one column to the next a run starts in each row between the two
-    depths, where it falls runs stop; sorted by row and column, starts and stops pair up.
-    """
-    padded = np.concatenate(([0], depth, [0])).astype(np.int64)
-    starts, stops = (_steps(padded, sign) for sign in (1, -1))
-    return _runs(starts[0], starts[1], stops[1])
-
-
-def _steps(depth: NDArray[np.int64], sign: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows and columns of all unit steps up (1) or down (-1), sorted by row, then column."""
-    change = sign * np.diff(depth)
-    cols = np.flatnonzero(change > 0)
-    count = change[cols]
-    offset = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-    rows = np.repeat(np.minimum(depth[:-1], depth[1:])[cols], count) + offset
-    cols = np.repeat(cols, count)
-    order = np.lexsort((cols, rows))
-    return rows[order], cols[order]
-
-
-def _standing(depth: NDArray[np.int32], height: int) -> Runs:
-    """The pixels of columns that stand on the bottom border of a scene of `height` rows."""
-    hanging = _hanging(depth)
-    order = np.argsort(-hanging.rows, kind="stable")
-    flipped = hanging.take(order)
-    return Runs((height - 1 - flipped.rows).astype(np.int32), flipped.starts, flipped.stops, flipped.weights)

@@ -85,7 +85,9 @@ def read_pixels(
     if recipe.alpha:
         valid &= by_band[recipe.alpha] > 0
     if recipe.mask_bands:
-        masks = [dataset.read_masks(b, window=window, out_shape=out_shape, resampling=resampling) for b in recipe.mask_bands]
+        masks = [
+            dataset.read_masks(b, window=window, out_shape=out_shape, resampling=resampling) for b in recipe.mask_bands
+        ]
         valid &= np.any(masks, axis=0)
 
     if recipe.colors is not None:

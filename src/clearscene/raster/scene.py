@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from threading import Lock, local
 from types import TracebackType
@@ -16,7 +17,7 @@ from rasterio.windows import Window
 from clearscene.errors import BandError, GridError, SceneError
 from clearscene.grid import Grid, slices
 from clearscene.raster.bands import COLORS, Bands, find_bands
-from clearscene.raster.gdal import GDAL_ERRORS, block_cache, is_local, open_dataset, open_quietly, reason_of
+from clearscene.raster.gdal import GDAL_ERRORS, block_cache, is_local, open_dataset, open_quietly, reading, reason_of
 from clearscene.raster.georeference import grid_of
 from clearscene.raster.pixels import Pixels, Recipe, read_pixels, recipe_of
 from clearscene.raster.radiometry import is_lossy, white_of
@@ -57,6 +58,12 @@ class Scene:
     """GDAL's short name of the format."""
     notes: list[str]
     """What a reader should know about how this scene is understood, one sentence each."""
+    block_shape: tuple[int, int]
+    """Rows and columns of the file's internal blocks."""
+    scale_offset: tuple[float, float]
+    """Factor and offset from stored values to physical ones, of the first display band; (1, 0) if none."""
+    tags: dict[str, str]
+    """Metadata of the dataset and, going before it, of the first display band, `units` among them."""
 
     def __init__(self, path: str | Path, bands: Mapping[str, int] | None = None) -> None:
         self.path = str(path)
@@ -89,7 +96,10 @@ class Scene:
         self.dtype = "uint8" if is_palette else self._recipe.dtype.name
         self.white = 255.0 if is_palette else white_of(dataset, found.display[0])
         self.is_lossy = is_lossy(dataset)
-        self.block_shape: tuple[int, int] = dataset.block_shapes[found.display[0] - 1]
+        first = found.display[0] - 1
+        self.block_shape = dataset.block_shapes[first]
+        self.scale_offset = dataset.scales[first], dataset.offsets[first]
+        self.tags = {**dataset.tags(), **dataset.tags(first + 1), "units": dataset.units[first] or ""}
         if _is_masked_by_data(dataset, found):
             self._source = unmasked(dataset)
         else:
@@ -99,18 +109,6 @@ class Scene:
     def is_color(self) -> bool:
         """False if the display is one gray band."""
         return len(self.display_bands) == 3
-
-    @property
-    def scales(self) -> tuple[float, float]:
-        """Factor and offset from stored values to physical ones, of the first display band; (1, 0) if none."""
-        dataset, first = self._handle(), self.display_bands[0] - 1
-        return dataset.scales[first], dataset.offsets[first]
-
-    def tags(self) -> dict[str, str]:
-        """Metadata of the dataset and, after it, of the first display band."""
-        dataset, first = self._handle(), self.display_bands[0]
-        units = {"units": dataset.units[first - 1]} if dataset.units[first - 1] else {}
-        return {**dataset.tags(), **dataset.tags(first), **units}
 
     def read(
         self,
@@ -156,7 +154,7 @@ class Scene:
         n_bands = len(bands or self.display_bands)
         result = Pixels(np.zeros((n_bands, *shape), self.dtype), np.zeros(shape, np.bool_))
         if self.driver in SEQUENTIAL_DRIVERS:
-            return result, [(window, str(whole.message))]
+            return result, [(window, reason_of(whole))]
         failed = []
         for part, place in _blocks(window, shape, self.block_shape):
             rows, cols = place
@@ -164,7 +162,7 @@ class Scene:
                 size = (rows.stop - rows.start, cols.stop - cols.start)
                 pixels = self._read(part, bands, size if out_shape else None, resampling)
             except SceneError as error:
-                failed.append((_outward(part), str(error.message)))
+                failed.append((_outward(part), reason_of(error)))
             else:
                 result.data[:, rows, cols], result.valid[rows, cols] = pixels.data, pixels.valid
         return result, failed
@@ -195,34 +193,35 @@ class Scene:
         resampling: Resampling,
     ) -> Pixels:
         """`read` without checking the window, which may have fractions if there is an `out_shape`."""
-        if self._recipe.colors is not None:
-            return self._read_palette(window, bands, out_shape)
-        numbers = self.display_bands if bands is None else [self._number(band) for band in bands]
-        with block_cache():
-            try:
-                return read_pixels(
+        if self._recipe.colors is None:
+            numbers = [self._number(band) for band in bands or self.display_bands]
+        else:  # one band of indices becomes three
+            numbers, channels = [*self._recipe.display], [self._channel(band) for band in bands or COLORS]
+        try:
+            with reading():
+                pixels = read_pixels(
                     self._handle(), self._recipe, window, bands=numbers, out_shape=out_shape, resampling=resampling
                 )
-            except GDAL_ERRORS as error:
-                raise self._cannot_read(window, error) from error
+        except GDAL_ERRORS as error:
+            self._drop_handle()
+            raise SceneError(
+                f"{self.path} cannot be read in {_say(window)}: {reason_of(error)}.",
+                hint="That part of the file is damaged or cut off: copy or download the file again.",
+            ) from error
+        if self._recipe.colors is None or bands is None:
+            return pixels
+        return Pixels(pixels.data[channels], pixels.valid)
 
-    def _read_palette(
-        self, window: Window, bands: Sequence[str | int] | None, out_shape: tuple[int, int] | None
-    ) -> Pixels:
-        """Read a palette scene; its bands are channels of the color table."""
-        channels = [COLORS.index(str(band)) if band in COLORS else self._number(band) for band in bands or COLORS]
-        with block_cache():
-            try:
-                index = self._recipe.display
-                pixels = read_pixels(self._handle(), self._recipe, window, bands=index, out_shape=out_shape)
-            except GDAL_ERRORS as error:
-                raise self._cannot_read(window, error) from error
-        return pixels if bands is None else Pixels(pixels.data[channels], pixels.valid)
+    def _channel(self, band: str | int) -> int:
+        """Place of a band among the colors of a palette scene."""
+        if band in COLORS:
+            return COLORS.index(str(band))
+        raise BandError(f"{self.path} has no band {band!r}.", hint="Its color table gives red, green and blue.")
 
     def _number(self, band: str | int) -> int:
         """1-based number of a band given by name or number."""
         number = self.bands.get(band) if isinstance(band, str) else band
-        if number is None or not 1 <= number <= self.n_bands or self._recipe.colors is not None:
+        if number is None or not 1 <= number <= self.n_bands:
             found = ", ".join(f"{name} ({index})" for name, index in self.bands.items())
             raise BandError(f"{self.path} has no band {band!r}; it has {found}.", hint="Name bands by --bands.")
         return number
@@ -240,6 +239,16 @@ class Scene:
             self._local.handle = handle
         return handle
 
+    def _drop_handle(self) -> None:
+        """Close the dataset of this thread, and with it the damaged blocks it may have cached."""
+        handle: DatasetReader | None = getattr(self._local, "handle", None)
+        self._local.handle = None
+        if handle is not None:
+            with self._lock:
+                if self._handles is not None and handle in self._handles:
+                    self._handles.remove(handle)
+            handle.close()
+
     def _check(self, window: Window) -> None:
         rows, cols = slices(window)
         inside = 0 <= rows.start < rows.stop <= self.grid.height and 0 <= cols.start < cols.stop <= self.grid.width
@@ -248,12 +257,6 @@ class Scene:
                 f"The window {_say(window)} is empty or reaches out of {self.path},"
                 f" {self.grid.width} x {self.grid.height} px."
             )
-
-    def _cannot_read(self, window: Window, error: Exception) -> SceneError:
-        return SceneError(
-            f"{self.path} cannot be read in {_say(window)}: {reason_of(error)}.",
-            hint="That part of the file is damaged or cut off: copy or download the file again.",
-        )
 
 
 def open_scene(path: str | Path, bands: Mapping[str, int] | None = None) -> Scene:
@@ -285,7 +288,9 @@ def _refuse_complex(dataset: DatasetReader, bands: Bands) -> None:
 
 def _is_masked_by_data(dataset: DatasetReader, bands: Bands) -> bool:
     """True if GDAL takes a spectral band for alpha, and would mask the others by it when resampling."""
-    interpreted = [b for b, color in zip(dataset.indexes, dataset.colorinterp, strict=True) if color == ColorInterp.alpha]
+    interpreted = [
+        b for b, color in zip(dataset.indexes, dataset.colorinterp, strict=True) if color == ColorInterp.alpha
+    ]
     return any(band != bands.alpha for band in interpreted)
 
 
@@ -296,15 +301,15 @@ def _blocks(
     rows, cols = slices(window)
     row_cuts, row_scale = _cuts(rows, shape[0], block[0])
     col_cuts, col_scale = _cuts(cols, shape[1], block[1])
-    for top, bottom in zip(row_cuts[:-1], row_cuts[1:], strict=True):
-        for left, right in zip(col_cuts[:-1], col_cuts[1:], strict=True):
+    for top, bottom in pairwise(row_cuts.tolist()):
+        for left, right in pairwise(col_cuts.tolist()):
             part = Window(
                 cols.start + left * col_scale,
                 rows.start + top * row_scale,
                 (right - left) * col_scale,
                 (bottom - top) * row_scale,
             )
-            yield part, (slice(int(top), int(bottom)), slice(int(left), int(right)))
+            yield part, (slice(top, bottom), slice(left, right))
 
 
 def _cuts(span: slice, size: int, block: int) -> tuple[NDArray[np.int64], float]:

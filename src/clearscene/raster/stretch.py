@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,19 +69,16 @@ class Stretch:
 
     def _scale(self, data: NDArray[np.generic]) -> NDArray[np.uint8]:
         """The line itself; what is not a number becomes 0."""
-        dtype = np.float32 if data.dtype.itemsize <= 4 else np.float64
-        scaled = data.astype(dtype)
-        scaled -= dtype(self.low)
-        scaled *= dtype(255.0 / (self.high - self.low))
-        np.clip(scaled, 0.0, 255.0, out=scaled)
-        np.nan_to_num(scaled, copy=False)
-        np.rint(scaled, out=scaled)
-        return scaled.astype(np.uint8)
+        is_exact = data.dtype.itemsize <= (4 if data.dtype.kind == "f" else 2)
+        scaled: NDArray[Any] = data.astype(np.float32 if is_exact else np.float64)
+        np.clip(scaled, self.low, self.high, out=scaled)
+        scaled -= self.low
+        scaled *= 255.0 / (self.high - self.low)
+        shown: NDArray[np.uint8] = np.rint(np.nan_to_num(scaled, copy=False)).astype(np.uint8)
+        return shown
 
 
-def scene_stretch(
-    scene: Scene, *, collar_mask: Callable[[Window], NDArray[np.bool_]] | None = None
-) -> Stretch:
+def scene_stretch(scene: Scene, *, collar_mask: Callable[[Window], NDArray[np.bool_]] | None = None) -> Stretch:
     """The stretch of a scene, always the same for the same file.
 
     8 bits stay untouched. Where metadata say how values become reflectance (scale and offset, a
@@ -119,8 +117,8 @@ def _tagged_line(scene: Scene) -> tuple[float, float] | None:
     type must come out between 1 and 10, the offset within 0.5. Sentinel-2 (0.0001), Landsat 8 and 9
     (0.00002 - 0.1; 0.0000275 - 0.2) and MODIS (0.0001) do so; heights and temperatures do not.
     """
-    factor, offset = scene.scales
-    if "reflectance" in scene.tags().get("units", "").lower():
+    factor, offset = scene.scale_offset
+    if "reflectance" in scene.tags["units"].lower():
         return factor, offset
     if (factor, offset) == (1.0, 0.0) or np.dtype(scene.dtype).kind == "f":
         return None
@@ -130,7 +128,7 @@ def _tagged_line(scene: Scene) -> tuple[float, float] | None:
 
 def _sentinel2_line(scene: Scene) -> tuple[float, float] | None:
     """Factor and offset by the product tags that GDAL's Sentinel-2 driver passes on."""
-    tags = scene.tags()
+    tags = scene.tags
     quantification = next((tags[key] for key in SENTINEL2_SCALE if key in tags), None)
     if quantification is None:
         return None
@@ -141,11 +139,11 @@ def _sentinel2_line(scene: Scene) -> tuple[float, float] | None:
     return factor, SENTINEL2_OFFSET_DN * factor if baseline >= 4.0 else 0.0
 
 
-def _sample(scene: Scene, collar_mask: Callable[[Window], NDArray[np.bool_]] | None) -> NDArray[np.generic]:
+def _sample(scene: Scene, collar_mask: Callable[[Window], NDArray[np.bool_]] | None) -> NDArray[Any]:
     """Valid values of all display bands in the sample windows, flat."""
     dtype = np.float32 if np.dtype(scene.dtype).kind == "f" else scene.dtype
     nodata = None if scene.nodata is None or math.isnan(scene.nodata) else scene.nodata
-    parts: list[NDArray[np.generic]] = [np.empty(0, dtype)]
+    parts: list[NDArray[Any]] = [np.empty(0, dtype)]
     for window in _sample_windows(scene.grid.height, scene.grid.width):
         pixels, _ = scene.read_safely(window)
         counts = pixels.valid if collar_mask is None else pixels.valid & ~collar_mask(window)

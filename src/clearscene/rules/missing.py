@@ -2,11 +2,12 @@
 
 Black and white alone say little: cameras clip deep shadow to 0 and roofs, surf and cloud to 255.
 What they clip has passed a lens, so its edge takes a pixel or more to fade. What a sensor, a disk or
-a link lost has no such edge: its ring, one pixel out, is as different as the ground further out::
+a link lost has no such edge: its ring, one pixel out, is as different as the ground further out, so
+the contrast of the ring over that of its surround is near 1, where a faded edge has far less.
 
-    ring / surround      lost 1.0       clipped roof 0.3 .. 0.6       clipped shadow, cloud < 0.5
-
-The ratio needs no threshold of brightness, so it holds in dark and in bright scenes.
+The ratio needs no threshold of brightness, so it holds in dark and in bright scenes. Exact black and
+white do not survive a compression with loss, nor do hard edges: pixels lost *before* a scene was
+written as JPEG are not found by this rule.
 """
 
 from collections.abc import Mapping
@@ -80,16 +81,18 @@ class MissingRule:
     Processing 2023, section 3.6).
 
     Confidence: 1 where the ring is as different as its surround, 0 where it is no different,
-    0.5 at the threshold `sharpness` and where no edge is in reach.
+    0.5 at the threshold (`sharpness`, `point_sharpness`) and where no edge is in reach.
     """
 
     mode: str = "default"
     """`default` or `paper`."""
-    sharpness: float = 0.6
+    sharpness: float = 0.66
     """Contrast of the ring over that of its surround, from which on an edge is hard."""
-    min_black: float = 10.0
+    point_sharpness: float = 0.5
+    """The same for points, whose ring of 8 pixels varies more."""
+    min_black: float = 8.0
     """Levels of 255 that the ring of black must have on average (8-bit scenes)."""
-    min_white: float = 40.0
+    min_white: float = 30.0
     """Levels of 255 that the ring of white must lack on average."""
     min_run: int = 17
     """Pixels in a row or column that a lost band takes at least."""
@@ -133,6 +136,7 @@ class MissingRule:
         return {
             "mode": self.mode,
             "sharpness": self.sharpness,
+            "point_sharpness": self.point_sharpness,
             "min_black": self.min_black,
             "min_white": self.min_white,
             "min_run": self.min_run,
@@ -174,12 +178,10 @@ class MissingRule:
         ring = _grown(target.region, 1) & valid & ~target.excluded & ~target.region
         surround = valid & ~target.excluded & ~target.region & ~ring
         contrast = _Contrast.of(_difference(data, target.color), ring, surround)
-        ratio, strength = contrast.pooled(target.region)
-        margin = np.where(
-            ratio >= self.sharpness,
-            0.5 + 0.5 * (ratio - self.sharpness) / (1 - self.sharpness),
-            0.5 * ratio / self.sharpness,
-        )
+        large = _pool(target.region.astype(np.float32), NEAR) > POINT
+        ratio, strength = contrast.pooled(target.region, large)
+        hard = np.where(large, self.sharpness, self.point_sharpness)
+        margin = np.where(ratio >= hard, 0.5 + 0.5 * (ratio - hard) / (1 - hard), 0.5 * ratio / hard)
         weak = strength < target.least * len(data)
         margin[weak] = np.minimum(margin[weak], WEAK)
         margin = np.where(np.isnan(ratio), np.where(target.speaks, ALL_DEAD, UNDECIDED), margin)
@@ -252,10 +254,9 @@ class _Contrast:
         zero = difference.dtype.type(0)
         return cls(ring.astype(difference.dtype), np.where(ring, difference, zero), np.where(ring, mean, zero))
 
-    def pooled(self, region: Mask) -> tuple[Sums, Sums]:
+    def pooled(self, region: Mask, large: Mask) -> tuple[Sums, Sums]:
         """Ring over surround, and mean difference on the ring, around each pixel; NaN without a ring: (row, col)."""
         count, ring, surround = (_pool(part, NEAR) for part in (self.count, self.ring, self.surround))
-        large = _pool(region.astype(self.count.dtype), NEAR) > POINT
         lonely = region & (large | (count < NEAR_RING))
         if lonely.any():
             far = [_pool(part, FAR) for part in (self.count, self.ring, self.surround)]
@@ -274,7 +275,8 @@ def _all_bands(flags: Mask) -> Mask:
 def _difference(data: NDArray[np.generic], color: float) -> NDArray[np.floating]:
     """Difference from the color summed over bands, whole numbers, (row, col)."""
     kind = np.float32 if data.dtype == np.uint8 else np.float64
-    return np.asarray(np.abs(data.astype(kind) - kind(color)).sum(axis=0))
+    far: NDArray[np.floating] = data.astype(kind)
+    return np.asarray(np.abs(far - color).sum(axis=0))
 
 
 def _pool(values: NDArray[np.floating], radius: int) -> NDArray[np.floating]:
@@ -307,7 +309,7 @@ def _long_runs(mask: Mask, length: int) -> Mask:
     for shape in ((1, length), (length, 1)):
         kernel = np.ones(shape, np.uint8)
         core = cv2.erode(pixels, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-        found |= cv2.dilate(core, kernel)
+        np.maximum(found, cv2.dilate(core, kernel), out=found)
     return found.view(np.bool_)
 
 

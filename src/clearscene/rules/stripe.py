@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from clearscene.errors import OptionError
 from clearscene.rules.rule import Evidence, View
-from clearscene.rules.stripe_lines import Criteria, Lines, find_lines
+from clearscene.rules.stripe_lines import FLANK, Criteria, Lines, find_lines
 from clearscene.rules.stripe_oblique import SlantedPixels, find_slanted
 from clearscene.rules.stripe_paper import paper_stripes
 from clearscene.runs import Components
@@ -78,7 +78,7 @@ class StripeRule:
     def halo(self) -> int:
         """Pixels that `detect` needs around each pixel: the longest window and its flanks."""
         every = (*self.straight, *((self.slanted,) if self.slanted else ()))
-        return 0 if self.mode == "paper" else max(c.length + c.max_width + 2 for c in every)
+        return 0 if self.mode == "paper" else max(c.length + c.max_width + FLANK + 1 for c in every)
 
     def detect(self, view: View) -> Evidence:
         """Mark pixels on lines; dead pixels (black or white in all bands) belong to `missing`."""
@@ -111,8 +111,8 @@ class StripeRule:
     @property
     def _rows_needed(self) -> int:
         """Rows to either side of a pixel that a search along the rows looks at."""
-        across = max(c.max_width for c in self.straight) + 2
-        return max(across, self.slanted.length + self.slanted.max_width + 2 if self.slanted else 0)
+        across = max(c.max_width for c in self.straight) + FLANK + 1
+        return max(across, self.slanted.length + self.slanted.max_width + FLANK + 1 if self.slanted else 0)
 
     def _search_strip(
         self, planes: list[NDArray[np.int16]], valid: NDArray[np.bool_]

@@ -24,8 +24,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Criteria", "Lines", "find_lines", "hardness_of"]
+__all__ = ["FLANK", "Criteria", "Lines", "find_lines", "hardness_of"]
 
+FLANK = 7
+"""Rows beyond the edges of a line that are looked at."""
+_OUTER = range(FLANK - 2)  # those of them that not even a blurred edge reaches, where the ground is measured
 CHUNK = 50_000
 """Candidates examined at a time; bounds the memory of the gathered windows."""
 
@@ -48,6 +51,8 @@ class Criteria:
     """What a strong line may leak or lack in balance, as a fraction of the offset, on top of `ground`."""
     ground: float = 5.0
     """Mean step that the ground itself shows between two rows, levels."""
+    min_contrast: float = 3.0
+    """Smallest ratio of the offset to the mean step that the ground nearby shows between two rows."""
     max_width: int = 6
     """Widest line, pixels."""
 
@@ -71,7 +76,7 @@ class Lines:
 def find_lines(plane: NDArray[np.int16], valid: NDArray[np.bool_], criteria: Criteria) -> list[Lines]:
     """Pieces of lines along the rows of `plane` (row, col); pixels outside `valid` never count.
 
-    Law: a piece depends only on the `length` columns it was found in and on `max_width` + 3 rows.
+    Law: a piece depends only on the `length` columns it was found in and on `max_width` + FLANK + 1 rows.
     """
     if plane.shape[0] < 4 or plane.shape[1] < criteria.length:
         return []
@@ -111,6 +116,9 @@ def _candidates(
     for width in range(1, min(criteria.max_width, len(sums) - 1) + 1):
         either = (pairs[0][0][:-width] & pairs[0][1][width:]) | (pairs[1][0][:-width] & pairs[1][1][width:])
         rows, cols = np.divmod(np.flatnonzero(either), sums.shape[1])
+        upper, lower = np.abs(sums[rows, cols]), np.abs(sums[rows + width, cols])
+        even = np.minimum(upper, lower) >= (1 - criteria.max_imbalance) * np.maximum(upper, lower)
+        rows, cols = rows[even], cols[even]
         hardness = _hardness(sums, rows, cols, width=width, criteria=criteria)
         keep = hardness >= 0
         if keep.any():
@@ -120,29 +128,36 @@ def _candidates(
 def _hardness(
     sums: NDArray[np.int16], rows: NDArray[np.int64], cols: NDArray[np.int64], *, width: int, criteria: Criteria
 ) -> NDArray[np.float64]:
-    """Margin of balance, leak and quiet inside, from the sums of steps alone, (n,): 1 hard, below 0 none."""
-    above, below = (np.abs(sums[r, cols].astype(np.int32)) for r in (rows, rows + width))
-    last = sums.shape[0] - 1
-    over = np.where(rows > 0, sums[np.maximum(rows - 1, 0), cols], 0)
-    under = np.where(rows + width < last, sums[np.minimum(rows + width + 1, last), cols], 0)
-    leak = np.maximum(np.abs(over), np.abs(under))
-    for inside in range(1, width):
-        leak = np.maximum(leak, np.abs(sums[rows + inside, cols]))
-    return hardness_of(above, below, leak, criteria=criteria)
+    """Margin of each candidate from the sums of steps alone, (n,): see `hardness_of`."""
+    last = len(sums) - 1
+    rows_around = rows[:, None] + np.arange(-FLANK, width + FLANK + 1)
+    inside = (rows_around >= 0) & (rows_around <= last)
+    profile = sums[np.clip(rows_around, 0, last), cols[:, None]].astype(np.int32)
+    return hardness_of(np.where(inside, profile, 0), width=width, criteria=criteria)
 
 
-def hardness_of(
-    above: NDArray[np.int32], below: NDArray[np.int32], leak: NDArray[np.integer], *, criteria: Criteria
-) -> NDArray[np.float64]:
-    """Margin of lines by the sums of their two steps and of the worst step elsewhere, (n,).
+def hardness_of(profile: NDArray[np.int32], *, width: int, criteria: Criteria) -> NDArray[np.float64]:
+    """Margin of lines by how their steps stand out, (n,): 1 is perfect, 0 the threshold, below 0 no line.
 
-    1 is a perfect line, 0 the threshold, below 0 no line.
+    `profile` (n, width + 2 x FLANK + 1) holds the sums of steps from FLANK rows above the upper edge
+    to FLANK rows below the lower edge.
     """
-    least, most = np.minimum(above, below), np.maximum(above, below)
-    hard = criteria.ground * criteria.length + criteria.hard_leak * least
-    leaky = leak / np.maximum(np.minimum(criteria.max_leak * least, hard), 1)
-    uneven = (most - least) / np.maximum(np.minimum(criteria.max_imbalance * most, hard), 1)
-    return np.asarray(1 - np.maximum(leaky, uneven))
+    size = np.abs(profile)
+    upper, lower = size[:, FLANK], size[:, FLANK + width]
+    least, most = np.minimum(upper, lower), np.maximum(upper, lower)
+    edges = (FLANK, FLANK + width)
+    leak = size[:, [k for k in range(FLANK - 1, FLANK + width + 2) if k not in edges]].max(axis=1)
+    # A gap between two lines is a line of the other polarity, unless flanks must be as wide as a line.
+    flank = size[:, [*range(FLANK - width + 1, FLANK), *range(edges[1] + 1, edges[1] + width), FLANK - 1]].max(axis=1)
+    ground = np.median(size[:, [*_OUTER, *(edges[1] + FLANK - k for k in _OUTER)]], axis=1)
+    hard = np.maximum(criteria.ground * criteria.length, 1.5 * ground) + criteria.hard_leak * least
+    worst = [
+        leak / np.maximum(np.minimum(criteria.max_leak * least, hard), 1),
+        (most - least) / np.maximum(np.minimum(criteria.max_imbalance * most, hard), 1),
+        criteria.min_contrast * ground / np.maximum(least, 1),
+        2 * flank / np.maximum(least, 1),
+    ]
+    return np.asarray(1 - np.maximum.reduce(worst))
 
 
 def _examine(

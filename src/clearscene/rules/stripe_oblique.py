@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clearscene.rules.stripe_lines import Criteria, hardness_of
+from clearscene.rules.stripe_lines import FLANK, Criteria, hardness_of
 
 __all__ = ["SlantedPixels", "find_slanted"]
 
@@ -41,7 +41,7 @@ def find_slanted(planes: list[NDArray[np.int16]], valid: NDArray[np.bool_], crit
     """Pixels of lines within 45 degrees of the rows, in up to four planes (row, col).
 
     Law: a piece depends only on the `length` columns from its start and on as many rows, and
-    `max_width` + 2 more, to either side.
+    `max_width` + FLANK + 1 more, to either side.
     """
     if min(valid.shape) < criteria.length or 2 * len(planes) > MAX_BITS:
         return []
@@ -136,16 +136,14 @@ def _examine(
     paths = paths[straight]
     columns = cols[straight, None] + np.arange(criteria.length)
     last = len(steps) - 1
-    profile = [
-        steps[np.clip(paths + k, 0, last), columns].astype(np.int32) for k in range(-1, criteria.max_width + 2)
-    ]  # profile[1 + k] is the step k rows below the chain, (n, length)
+    around = np.arange(-FLANK, criteria.max_width + FLANK + 1)
+    profile = [steps[np.clip(paths + k, 0, last), columns].astype(np.int32) for k in around]  # (n, length) each
+    sums = np.stack([p.sum(axis=1) for p in profile], axis=1)  # (n, rows around)
     found = []
     for width in range(1, criteria.max_width + 1):
-        above, below = profile[1], -profile[1 + width]
-        sums = [p.sum(axis=1) for p in profile[: width + 3]]
-        others = [np.abs(s) for k, s in enumerate(sums) if k not in (1, 1 + width)]
-        hardness = hardness_of(sums[1], -sums[1 + width], np.maximum.reduce(others), criteria=criteria)
-        offset = np.minimum(sums[1], -sums[1 + width])
+        above, below = profile[FLANK], -profile[FLANK + width]
+        hardness = hardness_of(sums[:, : width + 2 * FLANK + 1], width=width, criteria=criteria)
+        offset = np.minimum(above.sum(axis=1), below.sum(axis=1))
         agreement = (2 * criteria.length * np.minimum(above, below) >= offset[:, None]).mean(axis=1)
         steady = (agreement - criteria.min_agreement) / (1 - criteria.min_agreement)
         keep = (hardness >= 0) & (steady >= 0) & (offset >= criteria.min_offset * criteria.length)
