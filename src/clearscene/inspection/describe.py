@@ -95,11 +95,20 @@ def describe_unreadable(window: Window, reason: str) -> NotInspected:
     )
 
 
-def types_left_out(wanted: Sequence[DefectType], found: Container[int]) -> dict[str, str]:
-    """Why each type that nobody looked for was left out, by type name."""
+def types_left_out(
+    wanted: Sequence[DefectType], found: Container[int], *, needs_bands: Sequence[str] = ()
+) -> dict[str, str]:
+    """Why each type that nobody looked for was left out, by type name.
+
+    Args:
+        wanted: The types that were asked for.
+        found: Ids of the types that a detector looked for.
+        needs_bands: Bands that the installed model reads and the scene lacks; empty if it lacks none.
+    """
     asked = {defect.name for defect in wanted}
+    why = f"the model needs the bands {', '.join(needs_bands)}" if needs_bands else "no model for it is installed"
     return {
-        defect.name: "no model for it is installed" if defect.name in asked else "left out by --types"
+        defect.name: why if defect.name in asked else "left out by --types"
         for defect in TYPES
         if defect.id not in found
     }

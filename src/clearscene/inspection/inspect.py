@@ -62,14 +62,6 @@ class Inspector:
     learned_types: tuple[DefectType, ...]
     """What the model is asked for."""
 
-    @property
-    def detectors(self) -> dict[int, str]:
-        """Who finds each type, by type id; a type that is not in it is not inspected."""
-        by_rule = {BY_NAME[name].id: f"rule:{name}" for name in self.rules}
-        if self.model is None:
-            return by_rule
-        return by_rule | {t.id: f"model:{self.model.manifest.name}" for t in self.learned_types}
-
 
 def prepare(options: InspectOptions) -> Inspector:
     """Load the standard and the detectors, so that every mistake in the options shows before work starts."""
@@ -145,10 +137,28 @@ class _Job:
     def _areas(self, path: Path | None) -> Areas | None:
         return None if path is None else load_areas(path, self.scene.grid)
 
+    def _detectors_by_model(self) -> dict[int, str]:
+        """The types that the model finds in this scene: none if the scene lacks the bands it reads."""
+        model = self.inspector.model
+        if model is None or self._lacking_bands():
+            return {}
+        return {t.id: f"model:{model.manifest.name}" for t in self.inspector.learned_types}
+
+    def _lacking_bands(self) -> tuple[str, ...]:
+        """The bands that the model reads, if the scene cannot show them all."""
+        model = self.inspector.model
+        if model is None or len(model.manifest.input.bands) == len(self.scene.display_bands):
+            return ()
+        return tuple(model.manifest.input.bands)
+
+    def _detectors(self) -> dict[int, str]:
+        """Who finds each type in this scene, by type id; a type that is not in it is not inspected."""
+        return {BY_NAME[name].id: f"rule:{name}" for name in self.inspector.rules} | self._detectors_by_model()
+
     def _learn(self, viewer: SceneViewer) -> Learned | None:
         """What the model finds; None where there is none, or nothing it could find is wanted."""
         model = self.inspector.model
-        if model is None or not self.inspector.learned_types:
+        if model is None or not self._detectors_by_model():
             return None
         with self._stage("model"):
             return detect_by_model(
@@ -175,7 +185,7 @@ class _Job:
     def _draw(self, regions: Mapping[int, Regions], detection: Detection) -> tuple[list[Drawn], dict[str, Rest]]:
         return list_findings(
             regions,
-            self.inspector.detectors,
+            self._detectors(),
             grid=self.scene.grid,
             inspected=detection.inspected.area,
             max_drawn=self.inspector.options.max_drawn,
@@ -212,7 +222,9 @@ class _Job:
                 findings,
                 penalties=penalties,
                 rest=rest,
-                not_inspected=types_left_out(self.inspector.options.types, self.inspector.detectors),
+                not_inspected=types_left_out(
+                    self.inspector.options.types, self._detectors(), needs_bands=self._lacking_bands()
+                ),
                 inspected=extent,
             ),
             findings=findings,

@@ -23,7 +23,7 @@ __all__ = ["StripeRule"]
 
 STRAIGHT = (
     Criteria(length=32, min_offset=5.0, min_agreement=0.75),
-    Criteria(length=96, min_offset=3.0, min_agreement=0.5),
+    Criteria(length=96, min_offset=3.0, min_agreement=0.35, min_contrast=4.5),
 )
 """Along rows and columns: the longer the window, the weaker a line may be."""
 SLANTED = Criteria(length=24, min_offset=10.0, min_agreement=0.8)
@@ -44,9 +44,11 @@ class StripeRule:
     and `halo` pixels around it. In paper mode it looks at blocks of 512 px from the corner of the
     view, as published, and so depends on the cut.
 
-    What is found, measured by `benchmarks/stripe_rule.py`: lines 1 to 6 px wide, bright and dark, in one band or all, from about 6 levels over smooth ground, or about
-    half as strong as the texture below if they are long. Lines on the ground are told apart by
-    their soft edges, uneven sides and varying contrast, not by their direction.
+    Finds lines 1 to 6 px wide and 32 px long or more, bright and dark, in one band or all, in any
+    direction. How weak they may be depends on the ground; `benchmarks/stripe_rule.py` measures it.
+    Lines on the ground are told apart by their soft edges, uneven sides and varying contrast, not
+    by their direction. JPEG with halved color smears lines in one band: most of those are missed.
+    A line along the very border of the scene, or wider than the gap to the next, is not found.
 
     Confidence is the mean of two margins, each 0 at the threshold and 1 for a perfect line: how
     many columns agree, and how hard and balanced the edges are; averaged over the windows in which
@@ -65,6 +67,8 @@ class StripeRule:
     """Criteria for lines in other directions; None leaves them out."""
     min_length: int = 24
     """Shortest finding in rows or columns, pixels, over the whole scene."""
+    min_margin: float = 0.2
+    """Confidence below which a piece of a line is not even looked at: it could hang on to a real stripe."""
     min_confidence: float = 0.2
     """Mean confidence an endless finding needs; one of 32 px needs twice as much."""
     name: str = field(default="stripe", init=False)
@@ -122,9 +126,9 @@ class StripeRule:
         for plane in planes:
             for criteria in self.straight:
                 for lines in find_lines(plane, valid, criteria):
-                    canvas.draw(lines)
+                    canvas.draw(lines.take(lines.confidences >= self.min_margin))
         slanted = find_slanted(planes, valid, self.slanted) if self.slanted else []
-        return canvas.result(slanted)
+        return canvas.result([part.take(part.confidences >= self.min_margin) for part in slanted])
 
     def accept(self, components: Components) -> NDArray[np.bool_]:
         """Keep what is long enough, and the surer the shorter it is, (n,).
@@ -146,7 +150,7 @@ class StripeRule:
         named = [(f"straight_{c.length}", c) for c in self.straight]
         for name, criteria in [*named, *([("slanted", self.slanted)] if self.slanted else [])]:
             found |= {f"{name}_{key}": value for key, value in vars(criteria).items()}
-        return found | {"min_length": self.min_length, "min_confidence": self.min_confidence}
+        return found | {k: getattr(self, k) for k in ("min_length", "min_margin", "min_confidence")}
 
 
 def _planes(display: NDArray[np.uint8]) -> list[NDArray[np.int16]]:

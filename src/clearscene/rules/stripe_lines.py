@@ -7,11 +7,12 @@ A sensor line of width w that begins below the step `r` shows as two steps betwe
     row r + w  line                step r + w = value[r + w + 1] - value[r + w] = -offset
     row r+w+1  background          steps r - 1 and r + w + 1                    about 0
 
-Averaged over a window of columns the ground below cancels, and four laws of sensor noise remain
-that lines on the ground break: both steps are of one size (**balance**: roads and shores differ on
-their two sides), nothing leaks into the rows outside (**leak**: optics and resampling blur every
-edge of the ground over two or three rows), nothing happens inside, and the steps agree in sign and
-size in nearly every column (**agreement**: fields, crowns and ploughing wander).
+Averaged over a window of columns the ground below cancels, and laws of sensor noise remain that
+lines on the ground break: both steps are of one size (**balance**: roads and shores differ on their
+two sides), nothing leaks into the rows outside (**leak**: optics and resampling blur every edge of
+the ground over two or three rows) or happens inside, the steps stand out among those of the rows
+nearby (**contrast**: crop rows do not), and they agree in sign and size in most columns
+(**agreement**: crowns and ploughing wander).
 
 Everything is done in whole numbers up to the last ratio, so that the answer for a pixel does not
 depend on where the view begins.
@@ -72,6 +73,11 @@ class Lines:
     confidences: NDArray[np.float64]
     """Margin in [0, 1]: 0 at the thresholds, 1 for a perfect line."""
 
+    def take(self, index: NDArray[np.bool_]) -> "Lines":
+        """The pieces at `index`, (n,) bool."""
+        parts = self.rows, self.widths, self.starts, self.stops, self.confidences
+        return Lines(*(part[index] for part in parts))
+
 
 def find_lines(plane: NDArray[np.int16], valid: NDArray[np.bool_], criteria: Criteria) -> list[Lines]:
     """Pieces of lines along the rows of `plane` (row, col); pixels outside `valid` never count.
@@ -116,13 +122,25 @@ def _candidates(
     for width in range(1, min(criteria.max_width, len(sums) - 1) + 1):
         either = (pairs[0][0][:-width] & pairs[0][1][width:]) | (pairs[1][0][:-width] & pairs[1][1][width:])
         rows, cols = np.divmod(np.flatnonzero(either), sums.shape[1])
-        upper, lower = np.abs(sums[rows, cols]), np.abs(sums[rows + width, cols])
-        even = np.minimum(upper, lower) >= (1 - criteria.max_imbalance) * np.maximum(upper, lower)
-        rows, cols = rows[even], cols[even]
+        rows, cols = _balanced(size, rows, cols, width=width, criteria=criteria)
         hardness = _hardness(sums, rows, cols, width=width, criteria=criteria)
         keep = hardness >= 0
         if keep.any():
             yield rows[keep], cols[keep], hardness[keep], width
+
+
+def _balanced(
+    size: NDArray[np.int16], rows: NDArray[np.int64], cols: NDArray[np.int64], *, width: int, criteria: Criteria
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The candidates that pass the two cheapest tests of `hardness_of`: balance, and no leak at the edges."""
+    upper, lower = size[rows, cols], size[rows + width, cols]
+    keep = np.minimum(upper, lower) >= (1 - criteria.max_imbalance) * np.maximum(upper, lower)
+    rows, cols, least = rows[keep], cols[keep], np.minimum(upper, lower)[keep]
+    last = len(size) - 1
+    over = np.where(rows > 0, size[np.maximum(rows - 1, 0), cols], 0)
+    under = np.where(rows + width < last, size[np.minimum(rows + width + 1, last), cols], 0)
+    keep = np.maximum(over, under) <= criteria.max_leak * least
+    return rows[keep], cols[keep]
 
 
 def _hardness(

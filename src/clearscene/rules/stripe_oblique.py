@@ -10,7 +10,7 @@ and from one column to the next it stays in its row or moves by one, always to t
 First each pixel is asked alone whether a line could begin below the step above it. Then chains of
 such pixels are grown for all pixels and planes at once (one bit for each plane and polarity), and
 only where a chain of full length survives, which is rare on the ground, its straightness and the
-four laws of `stripe_lines` are checked.
+laws of `stripe_lines` are checked.
 """
 
 from dataclasses import dataclass
@@ -35,6 +35,10 @@ class SlantedPixels:
     rows: NDArray[np.int64]
     cols: NDArray[np.int64]
     confidences: NDArray[np.float64]
+
+    def take(self, index: NDArray[np.bool_]) -> "SlantedPixels":
+        """The pixels at `index`, (n,) bool."""
+        return SlantedPixels(self.rows[index], self.cols[index], self.confidences[index])
 
 
 def find_slanted(planes: list[NDArray[np.int16]], valid: NDArray[np.bool_], criteria: Criteria) -> list[SlantedPixels]:

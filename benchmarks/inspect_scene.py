@@ -1,0 +1,115 @@
+"""Seconds and peak memory of `clearscene inspect`, beside the floor of only reading the scene.
+
+    python benchmarks/inspect_scene.py --folder bench                 # 10000 x 10000 RGB COG
+    python benchmarks/inspect_scene.py --folder bench --huge          # and 60000 x 60000, 3.6 Gpx
+    python benchmarks/inspect_scene.py --folder bench --sparse        # and 60000 x 60000, a tenth of it with data
+
+Scenes are made where they are missing (about a minute for the first). Each measurement is a process of
+its own, so the peak memory is that of one run. The bars are those of the design: 60 s, 2000 MB.
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from make_scene import make_mosaic
+from rasterio.windows import Window
+
+from clearscene.raster.scene import open_scene
+from clearscene.synth.scene import SceneSpec, make_scene
+
+BLOCK = 512
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, required=True, help="where scenes and results go")
+    parser.add_argument("--huge", action="store_true", help="also 3.6 Gpx, every pixel with data")
+    parser.add_argument("--sparse", action="store_true", help="also 3.6 Gpx, a tenth with data")
+    parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)  # what a child process does
+    options = parser.parse_args()
+    if options.read:
+        print(json.dumps(read_only(options.read)))
+        return
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}"
+    )
+    print(
+        f"{'scene':<12}{'Mpx':>7}{'read s':>9}{'inspect s':>11}{'s/Mpx':>8}{'x read':>8}{'peak MB':>9}{'findings':>10}"
+    )
+    for scene in scenes(options):
+        print_row(scene, options.folder / "results")
+
+
+def scenes(options: argparse.Namespace) -> list[Path]:
+    """The scenes to measure, made where they are missing."""
+    options.folder.mkdir(parents=True, exist_ok=True)
+    big, huge, sparse = (options.folder / name for name in ("big.tif", "huge.vrt", "sparse.tif"))
+    if not big.exists():
+        make_scene(SceneSpec(10_000, 10_000, seed=1), big)
+    if options.huge and not huge.exists():
+        make_mosaic(huge, width=60_000, height=60_000, seed=1)
+    if options.sparse and not sparse.exists():
+        make_sparse(sparse, big)
+    return [big, *([huge] if options.huge else []), *([sparse] if options.sparse else [])]
+
+
+def make_sparse(out: Path, source: Path) -> None:
+    """60,000 x 60,000 px with the scene `source` in four places, else nodata that takes no space."""
+    with rasterio.open(source) as scene:
+        profile = dict(driver="GTiff", count=3, dtype="uint8", height=60_000, width=60_000, nodata=0)
+        profile |= dict(tiled=True, blockxsize=BLOCK, blockysize=BLOCK, compress="deflate", SPARSE_OK=True)
+        profile |= dict(crs=scene.crs, transform=scene.transform, BIGTIFF="YES")
+        with rasterio.open(out, "w", **profile) as target:
+            for row, col in ((0, 0), (10_240, 45_056), (30_720, 20_480), (49_152, 49_152)):
+                for top in range(0, scene.height, BLOCK):
+                    band = scene.read(window=Window(0, top, scene.width, min(BLOCK, scene.height - top)))
+                    target.write(np.maximum(band, 1), window=Window(col, row + top, band.shape[2], band.shape[1]))
+
+
+def read_only(path: Path) -> dict[str, float]:
+    """Read every pixel once, by windows, as the inspection does."""
+    start = time.perf_counter()
+    with open_scene(path) as scene:
+        for row in range(0, scene.grid.height, 1024):
+            for col in range(0, scene.grid.width, 1024):
+                size = min(1024, scene.grid.width - col), min(1024, scene.grid.height - row)
+                scene.read(Window(col, row, *size))
+    return {
+        "seconds": time.perf_counter() - start,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def print_row(scene: Path, out: Path) -> None:
+    """Measure one scene in two child processes and print a line."""
+    floor = json.loads(child([__file__, "--folder", str(out), "--read", str(scene)]))
+    child(["-m", "clearscene", "inspect", str(scene), "--out", str(out), "--overwrite", "--quiet"])
+    report = json.loads((out / scene.stem / "report.json").read_text(encoding="utf-8"))
+    timing, mpx = report["timing"], report["pixels"]["total"] / 1e6
+    findings = sum(t["count"] for t in report["types"])
+    print(
+        f"{scene.stem:<12}{mpx:>7.0f}{floor['seconds']:>9.1f}{timing['seconds']:>11.1f}{timing['seconds'] / mpx:>8.3f}"
+        f"{timing['seconds'] / floor['seconds']:>8.1f}{timing['peak_memory_mb']:>9.0f}{findings:>10}",
+        flush=True,
+    )
+    print("  stages: " + ", ".join(f"{name} {value:.1f} s" for name, value in timing["stages"].items()), flush=True)
+
+
+def child(words: list[str]) -> str:
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True)
+    if done.returncode not in (0, 1):
+        raise SystemExit(done.stderr)
+    return done.stdout
+
+
+if __name__ == "__main__":
+    main()
