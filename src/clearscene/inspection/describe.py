@@ -1,7 +1,9 @@
 """What a report says of the scene, its pixels and the detectors that took part."""
 
+import math
 from collections.abc import Container, Sequence
 from pathlib import Path
+from typing import Literal
 
 from rasterio.crs import CRS
 from rasterio.windows import Window
@@ -9,7 +11,10 @@ from rasterio.windows import Window
 from clearscene import __version__
 from clearscene.errors import SceneError
 from clearscene.grid import Grid, slices
+from clearscene.inspection.bilingual import Bilingual
 from clearscene.inspection.detect import Detection
+from clearscene.inspection.notes import note
+from clearscene.inspection.report_texts import say, word
 from clearscene.inspection.result import Detector, NotInspected, Pixels, SceneInfo
 from clearscene.inspection.taxonomy import TYPES, DefectType
 from clearscene.inspection.viewer import SceneViewer
@@ -42,10 +47,17 @@ def describe_scene(scene: Scene, viewer: SceneViewer) -> SceneInfo:
         resolution=grid.resolution,
         bounds=grid.bounds,
         transform=tuple(grid.transform)[:6],
-        nodata=scene.nodata,
+        nodata=_nodata(scene.nodata),
         stretch=viewer.stretch.record(),
-        notes=list(scene.notes),
+        notes=[note(text) for text in scene.notes],
     )
+
+
+def _nodata(value: float | None) -> float | Literal["nan", "inf", "-inf"] | None:
+    """The nodata value; as text where JSON has no number for it."""
+    if value is None or math.isfinite(value):
+        return value
+    return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
 
 
 def _name_crs(crs: CRS | None) -> str | None:
@@ -97,7 +109,7 @@ def describe_unreadable(window: Window, reason: str) -> NotInspected:
 
 def types_left_out(
     wanted: Sequence[DefectType], found: Container[int], *, needs_bands: Sequence[str] = ()
-) -> dict[str, str]:
+) -> dict[str, Bilingual]:
     """Why each type that nobody looked for was left out, by type name.
 
     Args:
@@ -106,9 +118,11 @@ def types_left_out(
         needs_bands: Bands that the installed model reads and the scene lacks; empty if it lacks none.
     """
     asked = {defect.name for defect in wanted}
-    why = f"the model needs the bands {', '.join(needs_bands)}" if needs_bands else "no model for it is installed"
+    words = list(map(word, needs_bands))
+    lacking = Bilingual(en=", ".join(w.en for w in words), zh="、".join(w.zh for w in words))
+    why = say("model_needs_bands", lacking) if words else say("no_model")
     return {
-        defect.name: why if defect.name in asked else "left out by --types"
+        defect.name: why if defect.name in asked else say("left_out_by_types")
         for defect in TYPES
         if defect.id not in found
     }

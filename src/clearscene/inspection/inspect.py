@@ -43,7 +43,7 @@ from clearscene.rules.rule import Rule
 from clearscene.rules.stripe import StripeRule
 from clearscene.vector.aoi import Areas, load_areas
 
-__all__ = ["Inspector", "Progress", "inspect_scene", "prepare"]
+__all__ = ["Inspector", "Progress", "inspect_scene", "prepare", "silent"]
 
 Progress = Callable[[str, float], None]
 """Called with the name of the stage and how much of it is done, 0 to 1."""
@@ -77,11 +77,11 @@ def prepare(options: InspectOptions) -> Inspector:
     )
 
 
-def _silent(stage: str, share: float) -> None:
+def silent(stage: str, share: float) -> None:
     """Progress for those who do not watch."""
 
 
-def inspect_scene(path: str | Path, folder: Path, inspector: Inspector, *, progress: Progress = _silent) -> Report:
+def inspect_scene(path: str | Path, folder: Path, inspector: Inspector, *, progress: Progress = silent) -> Report:
     """Inspect one scene and leave everything in `folder`, which appears only when all of it is done.
 
     Memory: some windows in each of `workers` threads, and the runs of what was found.

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from clearscene.errors import OptionError
+from clearscene.inspection.bilingual import Bilingual
 from clearscene.inspection.taxonomy import BY_NAME
 from clearscene.inspection.texts import LANGUAGES, TEXTS, WORDS
 
-__all__ = ["Texts"]
+__all__ = ["Texts", "defect_title", "say", "word"]
 
 NO_VALUE = "–"
 NARROW_SPACE = "\u202f"  # between a number and its unit; does not break
@@ -57,6 +58,15 @@ class Texts:
         if found is None:
             return name
         return found.title_zh if self.lang == "zh" else found.title
+
+    def of(self, text: Bilingual) -> str:
+        """A text of the record in this language."""
+        return text.zh if self.lang == "zh" else text.en
+
+    def parameter(self, name: str) -> str:
+        """The name of a parameter of a rule or a model; those that are names in our code stay so."""
+        flagged, _, kind = name.partition(" ")
+        return self("flagged_type", self.defect(kind)) if flagged == "flagged" and kind in BY_NAME else self.word(name)
 
     @property
     def comma(self) -> str:
@@ -154,6 +164,28 @@ class Texts:
 
     def _with_unit(self, number: str, key: str) -> str:
         return f"{number}{NARROW_SPACE}{self(key)}"
+
+
+def say(key: str, *values: object) -> Bilingual:
+    """The text of `key` in both languages; values may be texts in both languages themselves.
+
+    Law: `say("n_findings", 1).en` is `Texts("en")("n_findings", 1)`.
+    """
+    said = [
+        texts(key, *(texts.of(value) if isinstance(value, Bilingual) else value for value in values))
+        for texts in map(Texts, LANGUAGES)
+    ]
+    return Bilingual(en=said[0], zh=said[1])
+
+
+def defect_title(name: str) -> Bilingual:
+    """Title of a defect type."""
+    return Bilingual(en=BY_NAME[name].title, zh=BY_NAME[name].title_zh)
+
+
+def word(value: str) -> Bilingual:
+    """A value of the record, as it stands in English, and its Chinese form."""
+    return Bilingual(en=value, zh=Texts("zh").word(value))
 
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

@@ -10,6 +10,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from clearscene.inspection.bilingual import Bilingual
+
 __all__ = [
     "SCHEMA_VERSION",
     "Change",
@@ -57,9 +59,11 @@ class SceneInfo(_Record):
     resolution: tuple[float, float] = Field(description="CRS units; 1, 1 without georeference.")
     bounds: tuple[float, float, float, float] = Field(description="Left, bottom, right, top.")
     transform: tuple[float, float, float, float, float, float]
-    nodata: float | None = None
+    nodata: float | Literal["nan", "inf", "-inf"] | None = Field(
+        default=None, description="As text where it is no finite number, which JSON cannot hold."
+    )
     stretch: dict[str, float | str] = Field(default={}, description="How values were brought to 8 bits.")
-    notes: list[str] = Field(default=[], description="What a reader should know, one sentence each.")
+    notes: list[Bilingual] = Field(default=[], description="What a reader should know, one sentence each.")
 
 
 class Pixels(_Record):
@@ -103,7 +107,7 @@ class TypeSummary(_Record):
     type_id: int
     type: str
     inspected: bool = Field(description="False if nothing here can find this type; see `reason`.")
-    reason: str = ""
+    reason: Bilingual | None = None
     count: int = 0
     n_not_drawn: int = Field(default=0, description="Findings counted here and left out of the polygons.")
     area_px: int = 0
@@ -117,12 +121,14 @@ class ScoreRecord(_Record):
     """Score and grade by one standard."""
 
     standard: str
-    title: str
+    title: Bilingual
     is_draft: bool = Field(description="True while nobody has confirmed the deductions of the standard.")
     score: float = Field(ge=0, le=100)
     grade: str
     passed: bool
-    reasons: list[str] = Field(default=[], description="Why it failed, or what cost the most; one sentence each.")
+    reasons: list[Bilingual] = Field(default=[], description="Why it failed, or what cost the most; one sentence each.")
+    grades: dict[str, Bilingual] = Field(default={}, description="Titles of all grades of the standard, by name.")
+    classes: dict[str, Bilingual] = Field(default={}, description="Titles of its error classes, by name.")
 
 
 class UnitScore(_Record):
@@ -172,7 +178,7 @@ class Change(_Record):
 
     when: datetime
     who: str
-    what: str
+    what: Bilingual
 
 
 class Report(_Record):

@@ -7,8 +7,10 @@ the findings cannot matter.
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from clearscene.inspection.bilingual import Bilingual
+from clearscene.inspection.report_texts import Texts, defect_title, say
 from clearscene.inspection.result import Finding, ScoreRecord, Status
 from clearscene.inspection.standard import Rating, Standard
 from clearscene.inspection.taxonomy import BY_NAME, TYPES
@@ -28,6 +30,7 @@ NOT_INSPECTED = "not inspected"
 """Grade of a scene or unit of which no pixel was inspected; its score is 0, and it does not pass."""
 
 _N_REASONS = 3
+_NUMBER = Texts()
 
 
 @dataclass(frozen=True)
@@ -86,8 +89,9 @@ class _Charge:
     """Penalty of each finding; what the undrawn rest costs is left out."""
     classes: tuple[str, ...]
     """Error class of each finding, "" where it costs nothing by class."""
-    errors: Counter[str] = field(default_factory=Counter)
-    text: str = ""
+    errors: Counter[str]
+    text: Bilingual
+    """What was found, as the end of a sentence."""
 
 
 def score_findings(
@@ -138,7 +142,7 @@ def score_items(items: Sequence[Item], standard: Standard, *, inspected: Extent,
     """Score what may be parts of findings; `score_findings` states the laws."""
     classes, penalties = [""] * len(items), [0.0] * len(items)
     if inspected.pixels <= 0:
-        record = _record(standard, 0.0, ["Nothing was inspected."], grade=NOT_INSPECTED)
+        record = _record(standard, 0.0, [say("nothing_inspected")], grade=NOT_INSPECTED)
         return Scored(classes, penalties, {}, record)
     charges: dict[str, _Charge] = {}
     errors: Counter[str] = Counter()
@@ -155,7 +159,7 @@ def score_items(items: Sequence[Item], standard: Standard, *, inspected: Extent,
             classes[i], penalties[i] = error_class, share
     score = round(max(0.0, 100.0 - math.fsum(c.penalty for c in charges.values())), 4)
     failures = _failures(errors, standard)
-    record = _record(standard, score, failures + _costs(charges) + unscored, grade="fail" if failures else None)
+    record = _record(standard, score, [*failures, *_costs(charges), *unscored], grade="fail" if failures else None)
     return Scored(classes, penalties, {name: c.penalty for name, c in charges.items()}, record)
 
 
@@ -173,16 +177,18 @@ def _charges(name: str, standard: Standard, items: Sequence[Item], *, rest: Rest
     return [charge for charge in asked if charge is not None]
 
 
-def _record(standard: Standard, score: float, reasons: list[str], *, grade: str | None = None) -> ScoreRecord:
+def _record(standard: Standard, score: float, reasons: list[Bilingual], *, grade: str | None = None) -> ScoreRecord:
     grade = grade or standard.grade_of(score)
     return ScoreRecord(
         standard=standard.name,
-        title=standard.title.en,
+        title=standard.title,
         is_draft=standard.is_draft,
         score=score,
         grade=grade,
         passed=grade not in ("fail", NOT_INSPECTED),
         reasons=reasons,
+        grades=standard.grade_titles,
+        classes=standard.class_titles,
     )
 
 
@@ -210,7 +216,8 @@ def _by_type(rule: Rating, standard: Standard, values: list[float], *, undrawn: 
     error_class, cost = _judge(rule, standard, total)
     penalty = _capped(cost, rule)
     shares = tuple(penalty * value / total if total > 0 else 0.0 for value in values)
-    text = f"{_amount(rule, total)}{_of_class(error_class)}"
+    amount = _amount(rule, total)
+    text = say("amount_class", amount, standard.class_titles[error_class]) if error_class else amount
     return _Charge(penalty, shares, (error_class,) * len(values), _counter(error_class), text)
 
 
@@ -224,8 +231,9 @@ def _by_finding(rule: Rating, standard: Standard, values: list[float], *, n_rest
     errors: Counter[str] = Counter(name for name, _ in judged if name)
     if rest_class:
         errors[rest_class] += n_rest
-    listed = ", ".join(f"{n} of class {name}" for name, n in sorted(errors.items()))
-    text = f"{len(values) + n_rest} found" + (f", {listed}" if listed else "")
+    parts = [say("amount_count", _NUMBER.integer(len(values) + n_rest))]
+    parts += [say("n_of_class", _NUMBER.integer(n), standard.class_titles[name]) for name, n in sorted(errors.items())]
+    text = Bilingual(en=", ".join(part.en for part in parts), zh="，".join(part.zh for part in parts))
     return _Charge(penalty, tuple(c * scale for _, c in judged), tuple(name for name, _ in judged), errors, text)
 
 
@@ -284,40 +292,43 @@ def _most(charges: Sequence[_Charge]) -> Counter[str]:
     return most
 
 
-def _failures(errors: Counter[str], standard: Standard) -> list[str]:
+def _failures(errors: Counter[str], standard: Standard) -> list[Bilingual]:
     """Why the scene fails whatever its score, one sentence a class."""
     return [
-        f"Fails: {errors[c.name]} of error class {c.name}, and at most {c.max_errors} allowed."
+        say("fails_by_class", errors[c.name], standard.class_titles[c.name], c.max_errors)
         for c in standard.classes
         if c.max_errors is not None and errors[c.name] > c.max_errors
     ]
 
 
-def _costs(charges: Mapping[str, _Charge]) -> list[str]:
+def _costs(charges: Mapping[str, _Charge]) -> list[Bilingual]:
     """What cost the most, one sentence a type."""
     dear = sorted((-charge.penalty, name) for name, charge in charges.items() if charge.penalty > 0)
-    return [f"{BY_NAME[name].title} cost {-cost:.4g} points: {charges[name].text}." for cost, name in dear[:_N_REASONS]]
+    return [
+        say("type_cost", defect_title(name), _NUMBER.penalty(-cost), charges[name].text)
+        for cost, name in dear[:_N_REASONS]
+    ]
 
 
-def _amount(rule: Rating, value: float) -> str:
-    words = {
-        "area_fraction": f"{100 * value:.3g} % of the inspected area",
-        "area_m2": f"{value:.4g} m2",
-        "count": f"{value:.0f} found",
-        "count_per_km2": f"{value:.3g} per km2",
-        "length_px": f"{value:.4g} px long",
-        "length_m": f"{value:.4g} m long",
-        "length_m_per_km2": f"{value:.4g} m per km2",
-    }
-    return words[rule.measure]
+def _amount(rule: Rating, value: float) -> Bilingual:
+    """What a rule has measured, with its unit."""
+    match rule.measure:
+        case "area_fraction":
+            return say("share_of_inspected", _NUMBER.percent(value))
+        case "area_m2":
+            return say("amount_m2", _NUMBER.number(value))
+        case "count":
+            return say("amount_count", _NUMBER.integer(value))
+        case "count_per_km2":
+            return say("amount_count_per_km2", _NUMBER.number(value))
+        case "length_px":
+            return say("amount_length_px", _NUMBER.number(value))
+        case "length_m":
+            return say("amount_length_m", _NUMBER.number(value))
+        case "length_m_per_km2":
+            return say("amount_length_per_km2", _NUMBER.number(value))
 
 
-def _of_class(error_class: str) -> str:
-    return f", class {error_class}" if error_class else ""
-
-
-def _why_unscored(type_name: str, standard: Standard) -> str:
-    title = BY_NAME[type_name].title
-    if type_name in standard.not_scored:
-        return f"{title} is not scored by this standard."
-    return f"{title} could not be scored: its rules need lengths or areas that this scene does not give."
+def _why_unscored(type_name: str, standard: Standard) -> Bilingual:
+    key = "type_not_scored" if type_name in standard.not_scored else "type_not_measured"
+    return say(key, defect_title(type_name))

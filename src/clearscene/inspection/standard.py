@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from clearscene.errors import StandardError
 from clearscene.grid import Grid
+from clearscene.inspection.bilingual import Bilingual
 from clearscene.inspection.clean import Cleaning, smallest_area
 from clearscene.inspection.taxonomy import BY_NAME, TYPES, DefectType, Group
 
@@ -40,17 +41,12 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-class Title(_Table):
-    """A name in both languages."""
-
-    en: str
-    zh: str
-
-
 class ErrorClass(_Table):
     """A class of error and what one error of it costs."""
 
     name: str = Field(min_length=1)
+    title: Bilingual | None = None
+    """The name for people; None where the name says it, like A."""
     deduction: float = Field(ge=0)
     by_size: bool = False
     """Divide the deduction by the standard's `size_factor`."""
@@ -62,7 +58,7 @@ class Grade(_Table):
     """A grade and the lowest score that earns it."""
 
     name: str = Field(min_length=1)
-    title: Title
+    title: Bilingual
     at_least: float = Field(ge=0, le=100)
 
 
@@ -130,7 +126,7 @@ class Standard(_Table):
     """
 
     name: str = Field(min_length=1)
-    title: Title
+    title: Bilingual
     source: str = Field(min_length=1)
     """Which numbers come from where, and which are assumed."""
     confirmed_by: str = ""
@@ -167,10 +163,15 @@ class Standard(_Table):
         earned = [g for g in self.grades if score >= g.at_least]
         return max(earned, key=lambda g: g.at_least).name if earned else "fail"
 
-    def grade_title(self, grade: str) -> Title:
-        """The name of a grade for people, of "fail" and "not inspected" too."""
-        own = {g.name: g.title for g in self.grades}
-        return own.get(grade) or _OTHER_GRADES.get(grade) or Title(en=grade, zh=grade)
+    @property
+    def grade_titles(self) -> dict[str, Bilingual]:
+        """The names of all grades for people, "fail" and "not inspected" too."""
+        return {g.name: g.title for g in self.grades} | _OTHER_GRADES
+
+    @property
+    def class_titles(self) -> dict[str, Bilingual]:
+        """The names of all error classes for people."""
+        return {c.name: c.title or Bilingual(en=c.name, zh=c.name) for c in self.classes}
 
     def cleaning(self, defect: DefectType, *, valid: int, grid: Grid) -> Cleaning:
         """How the mask of a type is cleaned in a scene with `valid` pixels.
@@ -238,9 +239,9 @@ class Standard(_Table):
             raise ValueError(f"{place}: a larger value must not cost less, but the classes deduct {costs}")
 
 
-_OTHER_GRADES = {
-    "fail": Title(en="fail", zh="不合格"),
-    "not inspected": Title(en="not inspected", zh="未检查"),
+_OTHER_GRADES: dict[str, Bilingual] = {
+    "fail": Bilingual(en="fail", zh="不合格"),
+    "not inspected": Bilingual(en="not inspected", zh="未检查"),
 }
 
 _DEFAULT_CLEAN: dict[Group, dict[str, int]] = {
@@ -253,9 +254,9 @@ _DEFAULT_SMALLEST: dict[Group, dict[str, float]] = {
     Group.REGION: {"fraction": 1e-4, "square_meters": 100.0},
     Group.BOUNDARY: {"fraction": 0.0, "square_meters": 0.0},
 }
-_TABLES: dict[str, type[_Table]] = {
+_TABLES: dict[str, type[BaseModel]] = {
     "": Standard,
-    "title": Title,
+    "title": Bilingual,
     "class": ErrorClass,
     "grade": Grade,
     "rule": Rating,

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from clearscene.inspection.bilingual import Bilingual
 from clearscene.inspection.result import Finding, Status, TypeSummary
 from clearscene.inspection.scoring import Extent, Rest
 from clearscene.inspection.taxonomy import TYPES, DefectType
@@ -15,7 +16,7 @@ def summarize(
     *,
     penalties: Mapping[str, float],
     rest: Mapping[str, Rest],
-    not_inspected: Mapping[str, str],
+    not_inspected: Mapping[str, Bilingual],
     inspected: Extent,
 ) -> list[TypeSummary]:
     """One row for each of the ten types, in the order of their ids.
@@ -35,9 +36,9 @@ def summarize(
     for defect in TYPES:
         own, left = [f for f in live if f.type == defect.name], rest.get(defect.name, Rest(0, 0))
         row = _summary(defect, own, left, inspected)
-        reason = not_inspected.get(defect.name, "")
+        reason = not_inspected.get(defect.name)
         penalty = round(penalties.get(defect.name, 0.0), 6)
-        rows.append(row.model_copy(update={"inspected": not reason, "reason": reason, "penalty": penalty}))
+        rows.append(row.model_copy(update={"inspected": reason is None, "reason": reason, "penalty": penalty}))
     return rows
 
 

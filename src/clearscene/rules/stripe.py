@@ -69,7 +69,7 @@ class StripeRule:
     """Shortest finding in rows or columns, pixels, over the whole scene."""
     min_margin: float = 0.2
     """Confidence below which a piece of a line is not even looked at: it could hang on to a real stripe."""
-    min_confidence: float = 0.2
+    min_confidence: float = 0.25
     """Mean confidence an endless finding needs; one of 32 px needs twice as much."""
     name: str = field(default="stripe", init=False)
     reach: int = field(default=3, init=False)
