@@ -11,6 +11,7 @@ from clearscene.cli.progress import SceneProgress
 from clearscene.cli.summary import print_batch
 from clearscene.inspection.inspect import prepare
 from clearscene.inspection.options import InspectOptions, Lang
+from clearscene.inspection.result import Report
 from clearscene.inspection.run import inspect_batch
 from clearscene.inspection.taxonomy import BY_NAME
 from clearscene.synth.matching import TypeMatch, found_against_placed
@@ -34,7 +35,8 @@ def command(
         truth = make_scene(SceneSpec(height, width, seed), scene)
     with SceneProgress(console, n_scenes=1, is_quiet=False) as progress:
         results = inspect_batch([str(scene)], out, inspector, overwrite=True, progress=progress)
-    Console().print(_table(found_against_placed(results[0].folder / "classmap.tif", truth)))
+    if isinstance(results[0].outcome, Report):
+        Console().print(_table(found_against_placed(results[0].folder / "classmap.tif", truth)))
     raise typer.Exit(print_batch(results, index=None, fail_under=None))
 
 

@@ -75,8 +75,8 @@ class Lines:
 
     def take(self, index: NDArray[np.bool_]) -> "Lines":
         """The pieces at `index`, (n,) bool."""
-        parts = self.rows, self.widths, self.starts, self.stops, self.confidences
-        return Lines(*(part[index] for part in parts))
+        rows, widths, starts, stops = (p[index] for p in (self.rows, self.widths, self.starts, self.stops))
+        return Lines(rows, widths, starts, stops, self.confidences[index])
 
 
 def find_lines(plane: NDArray[np.int16], valid: NDArray[np.bool_], criteria: Criteria) -> list[Lines]:

@@ -38,8 +38,8 @@ CACHED_BLOCKS = 96
 _SHIFT = 4
 FLOOR, CEILING = 5, 255
 """Range of the values drawn; natural ground is never exactly black."""
-BLUR_SIGMA = 0.55
-"""Optical blur (MTF), pixels."""
+BLUR_SIGMA = 0.7
+"""Blur of optics and resampling, pixels: a full width at half maximum of 1.65 px, usual for orthophotos."""
 HAZE = 6.0
 """Light scattered by the air, levels of 8 bits."""
 SENSOR_SIGMA = 1.5
