@@ -1,10 +1,10 @@
 """Scenes of every kind, written by rasterio, opened and read."""
 
+import re
+import subprocess
+import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import numpy as np
 import pytest
@@ -156,8 +156,10 @@ def test_overviews_beside_are_used(tmp_path):
     path = write_scene(tmp_path / "a.tif", DATA)
     with rasterio.Env(TIFF_USE_OVR=True), rasterio.open(path, "r+") as dataset:
         dataset.build_overviews([4], Resampling.average)
-    with rasterio.open(tmp_path / "a.tif.ovr", "r+") as overview:
-        overview.write(np.full((3, *overview.shape), 7, np.uint8))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(tmp_path / "a.tif.ovr", "r+") as overview:
+            overview.write(np.full((3, *overview.shape), 7, np.uint8))
     with open_scene(path) as scene:
         assert (read_all(scene, out_shape=(17, 24)).data == 7).all()
 
@@ -174,7 +176,10 @@ def test_palette(tmp_path):
     path = write_scene(tmp_path / "a.tif", index, options={"photometric": "palette", "nodata": 4})
     with rasterio.open(path, "r+") as dataset:
         dataset.write_colormap(1, colors)
-    with open_scene(path) as scene:
+    rasterio.shutil.copy(path, tmp_path / "a.vrt", driver="VRT")
+    opaque = (tmp_path / "a.vrt").read_text()  # a TIFF cannot say that a color is transparent
+    (tmp_path / "a.vrt").write_text(opaque.replace('c3="200" c4="255"', 'c3="200" c4="0"'))
+    with open_scene(tmp_path / "a.vrt") as scene:
         pixels, small = read_all(scene), read_all(scene, out_shape=(9, 11))
         green = read_all(scene, bands=["green"])
         assert (scene.dtype, scene.white, scene.is_color, scene.n_bands) == ("uint8", 255, True, 1)
@@ -284,6 +289,34 @@ def test_no_georeference_warns_nobody(tmp_path):
         assert "not georeferenced" in scene.notes[0]
 
 
+def test_unusable_transforms_and_rational_polynomials(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        path = write_scene(tmp_path / "a.tif", DATA, crs=None, transform=None)
+        rasterio.shutil.copy(path, tmp_path / "a.vrt", driver="VRT")
+    text = (tmp_path / "a.vrt").read_text()
+    head = text[: text.index(">") + 1]
+    flat = head + "<GeoTransform>5, 1, 1, 5, 1, 1</GeoTransform>"
+    (tmp_path / "flat.vrt").write_text(text.replace(head, flat, 1))
+    numbers = " ".join(["0.1"] * 20)
+    lines = {f"{which}_{part}_COEFF": numbers for which in ("LINE", "SAMP") for part in ("NUM", "DEN")}
+    for name in ("LINE", "SAMP", "LAT", "LONG", "HEIGHT"):
+        lines |= {f"{name}_OFF": "1", f"{name}_SCALE": "1"}
+    items = "".join(f'<MDI key="{key}">{value}</MDI>' for key, value in lines.items())
+    (tmp_path / "rpc.vrt").write_text(text.replace(head, f'{head}<Metadata domain="RPC">{items}</Metadata>', 1))
+    for name, note in (("flat.vrt", "is unusable"), ("rpc.vrt", "rational polynomials")):
+        with open_scene(tmp_path / name) as scene:
+            assert (scene.grid.transform, scene.grid.crs) == (IMAGE_TRANSFORM, None)
+            assert note in scene.notes[0]
+
+
+def test_local_coordinates_have_no_place_on_earth(tmp_path):
+    crs = CRS.from_wkt('LOCAL_CS["site grid",UNIT["metre",1]]')
+    with open_scene(write_scene(tmp_path / "a.tif", DATA, crs=crs)) as scene:
+        assert scene.grid.crs is None
+        assert "CRS is left out" in scene.notes[0]
+
+
 @pytest.mark.parametrize(("noise", "is_placed"), [(0.0, True), (0.2, True), (3.0, False)])
 def test_ground_control_points(tmp_path, noise, is_placed):
     rng = np.random.default_rng(0)
@@ -357,41 +390,23 @@ def test_extreme_shapes(tmp_path, shape):
         np.testing.assert_array_equal(read_all(scene).data, data)
 
 
-class _RangeHandler(SimpleHTTPRequestHandler):
-    """Serves byte ranges, as the servers of COGs do."""
-
-    def do_GET(self):
-        span = self.headers.get("Range")
-        with open(self.translate_path(self.path), "rb") as file:  # noqa: PTH123 - the handler speaks in strings
-            body = file.read()
-        first, last = (
-            (int(n) if n else len(body) - 1 for n in span.removeprefix("bytes=").split("-"))
-            if span
-            else (0, len(body) - 1)
-        )
-        part = body[first : last + 1]
-        self.send_response(206 if span else 200)
-        self.send_header("Content-Length", str(len(part)))
-        self.send_header("Content-Range", f"bytes {first}-{first + len(part) - 1}/{len(body)}")
-        self.end_headers()
-        self.wfile.write(part)
-
-    def log_message(self, *args):
-        pass
-
-
-def test_over_http_and_vsi(tmp_path):
+def test_inside_another_file(tmp_path):
     path = write_scene(tmp_path / "a.tif", DATA)
     with open_scene(f"/vsisubfile/0,{path}") as scene:
         np.testing.assert_array_equal(read_all(scene).data, DATA)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_RangeHandler, directory=tmp_path))
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        with open_scene(f"http://127.0.0.1:{server.server_port}/a.tif") as scene:
-            assert scene.name == "a"
-            np.testing.assert_array_equal(read_all(scene).data, DATA)
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+
+
+def test_over_http(tmp_path):
+    write_scene(tmp_path / "a.tif", DATA[:, :50, :50], options={"compress": "deflate"})
+    command = [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", str(tmp_path)]
+    # another process: GDAL opens while Python stands still
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        try:
+            port = re.search(r"port (\d+)", server.stdout.readline())[1]
+            with open_scene(f"http://127.0.0.1:{port}/a.tif?token=1") as scene:
+                assert scene.name == "a"
+                np.testing.assert_array_equal(read_all(scene).data, DATA[:, :50, :50])
+            with pytest.raises(SceneError, match=r"b\.tif"):
+                open_scene(f"http://127.0.0.1:{port}/b.tif")
+        finally:
+            server.terminate()

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearscene.errors import ModelError
+from clearscene.models.graph import Graph, Port
 from clearscene.models.manifest import InputSpec, Manifest, load_manifest
-from clearscene.models.session import Device, Graph, Port, load_graph
+from clearscene.models.session import Device, load_graph
 
 __all__ = ["Model", "Screening", "softmax"]
 

@@ -9,7 +9,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from clearscene.errors import ModelError
-from clearscene.models.session import Port
+from clearscene.models.graph import Port
 
 __all__ = ["OpenVinoGraph"]
 

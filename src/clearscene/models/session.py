@@ -2,10 +2,8 @@
 
 import importlib.util
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +15,10 @@ from onnxruntime import (
 )
 
 from clearscene.errors import MissingExtraError, ModelError, OptionError
+from clearscene.models.graph import Graph, Port
 from clearscene.models.onnx_file import check_onnx
 
-__all__ = ["Device", "Graph", "Port", "available_devices", "choose_device", "load_graph"]
+__all__ = ["Device", "available_devices", "choose_device", "load_graph"]
 
 _DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uint8)": "uint8"}
 
@@ -31,29 +30,6 @@ class Device(StrEnum):
     CPU = "cpu"
     CUDA = "cuda"
     OPENVINO = "openvino"
-
-
-@dataclass(frozen=True)
-class Port:
-    """An input or output of a graph."""
-
-    name: str
-    shape: tuple[int | None, ...]
-    """None where the graph leaves a size open."""
-    dtype: str
-    """numpy name: float32, float16 or uint8."""
-
-
-class Graph(Protocol):
-    """A loaded network. `run` may be called from several threads at once."""
-
-    inputs: tuple[Port, ...]
-    outputs: tuple[Port, ...]
-    provider: str
-
-    def run(self, feeds: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.float32]]:
-        """Outputs by name; feeds are cast to the types of the inputs, outputs to float32."""
-        ...
 
 
 def available_devices() -> tuple[Device, ...]:

@@ -92,12 +92,12 @@ class CogWriter:
         """Open the draft; after the block finish the COG and move it, its sidecar first, into place."""
         with replacing(self.path) as part:
             draft_path = part.with_name(f"{part.name}.draft.tif")  # swept away together with the part
-            with _gdal_writes(self.path), self._open(draft_path) as self._draft:
+            with _gdal_writes(self.path, draft_path), self._open(draft_path) as self._draft:
                 self._describe(self._draft)
                 yield self
             self._draft = None
             _check_room(draft_path)
-            with _gdal_writes(self.path):
+            with _gdal_writes(self.path, draft_path):
                 rasterio.shutil.copy(draft_path, part, driver="COG", **self._cog_options())
             _check_whole(part)
             if self._categories:
@@ -120,7 +120,7 @@ class CogWriter:
             )
         if shutil.disk_usage(self.path.parent).free < ROOM:
             raise output_error(OSError(errno.ENOSPC, ""), self.path)
-        with _gdal_writes(self.path):
+        with _gdal_writes(self.path, Path(self._draft.name)):
             self._draft.write(array, bands and list(bands), window=Window(col, row, width, height))
 
     def _open(self, draft_path: Path) -> DatasetWriter:
@@ -173,12 +173,16 @@ def _draft_profile(grid: Grid, *, dtype: str, n_bands: int, nodata: float | None
 
 
 @contextmanager
-def _gdal_writes(path: Path) -> Iterator[None]:
+def _gdal_writes(path: Path, draft: Path) -> Iterator[None]:
     """Our options for GDAL, and its errors as `OutputError` about `path`."""
     with block_cache():
         try:
             yield
         except GDAL_ERRORS as error:
+            try:
+                _check_room(draft)
+            except OSError as reason:
+                raise output_error(reason, path) from error
             raise output_error(error, path) from error
 
 
@@ -228,4 +232,4 @@ def _write_category_names(path: Path, categories: Mapping[int, str]) -> None:
         SubElement(names, "Category").text = categories.get(value, "")
     indent(root)
     with replacing(path) as part:
-        ElementTree(root).write(part, encoding="utf-8", xml_declaration=True)
+        ElementTree(root).write(part, encoding="utf-8", xml_declaration=False)  # GDAL ignores the file if it has one

@@ -36,6 +36,8 @@ OPTIONS: dict[str, Any] = {
     "GDAL_HTTP_MAX_RETRY": 3,
     "GDAL_HTTP_RETRY_DELAY": 1,
     "GDAL_HTTP_CONNECTTIMEOUT": 20,
+    "GDAL_HTTP_LOW_SPEED_TIME": 60,  # a server that has gone silent for a minute counts as failed
+    "GDAL_HTTP_LOW_SPEED_LIMIT": 1,
 }
 
 GDAL_ERRORS = (RasterioError, CPLE_BaseError)

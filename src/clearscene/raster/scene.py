@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, Resampling
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
@@ -143,7 +142,8 @@ class Scene:
 
         Law: without a failure this is `read`. After one, the window is read again by the internal
         blocks of the file; those that fail are 0 and not valid, and come back as windows of the
-        scene, cut to `window`, with the reason. Formats that decode from the top fail as a whole.
+        scene, cut to `window`, with the reason. The others are then resampled by nearest, as every
+        other method reads beyond its window. Formats that decode from the top fail as a whole.
         """
         self._check(window)
         try:
@@ -160,9 +160,9 @@ class Scene:
             rows, cols = place
             try:
                 size = (rows.stop - rows.start, cols.stop - cols.start)
-                pixels = self._read(part, bands, size if out_shape else None, resampling)
+                pixels = self._read(part, bands, size if out_shape else None, Resampling.nearest)
             except SceneError as error:
-                failed.append((_outward(part), reason_of(error)))
+                failed.append((part, reason_of(error)))
             else:
                 result.data[:, rows, cols], result.valid[rows, cols] = pixels.data, pixels.valid
         return result, failed
@@ -192,7 +192,7 @@ class Scene:
         out_shape: tuple[int, int] | None,
         resampling: Resampling,
     ) -> Pixels:
-        """`read` without checking the window, which may have fractions if there is an `out_shape`."""
+        """`read` without checking the window."""
         if self._recipe.colors is None:
             numbers = [self._number(band) for band in bands or self.display_bands]
         else:  # one band of indices becomes three
@@ -297,35 +297,28 @@ def _is_masked_by_data(dataset: DatasetReader, bands: Bands) -> bool:
 def _blocks(
     window: Window, shape: tuple[int, int], block: tuple[int, int]
 ) -> Iterator[tuple[Window, tuple[slice, slice]]]:
-    """Cut a window along the blocks of a file; gives each part and its place in an array of `shape`."""
+    """Cut a window along the blocks of a file; gives each part and its place in an array of `shape`.
+
+    At reduced size a part is shown up to half an output pixel off, rather than touch its neighbors.
+    """
     rows, cols = slices(window)
-    row_cuts, row_scale = _cuts(rows, shape[0], block[0])
-    col_cuts, col_scale = _cuts(cols, shape[1], block[1])
-    for top, bottom in pairwise(row_cuts.tolist()):
-        for left, right in pairwise(col_cuts.tolist()):
-            part = Window(
-                cols.start + left * col_scale,
-                rows.start + top * row_scale,
-                (right - left) * col_scale,
-                (bottom - top) * row_scale,
-            )
-            yield part, (slice(top, bottom), slice(left, right))
+    row_spans = list(_spans(rows, shape[0], block[0]))
+    col_spans = list(_spans(cols, shape[1], block[1]))
+    for r, out_rows in row_spans:
+        for c, out_cols in col_spans:
+            yield Window(c.start, r.start, c.stop - c.start, r.stop - r.start), (out_rows, out_cols)
 
 
-def _cuts(span: slice, size: int, block: int) -> tuple[NDArray[np.int64], float]:
-    """Where block edges fall on an axis of `size` output pixels, and scene pixels per output pixel."""
-    scale = (span.stop - span.start) / size
+def _spans(span: slice, size: int, block: int) -> Iterator[tuple[slice, slice]]:
+    """Cut a span of scene pixels at block edges; gives each part and its place among `size` output pixels."""
     inner = np.arange((span.start // block + 1) * block, span.stop, block)
-    edges = np.rint((inner - span.start) / scale).astype(np.int64)
-    return np.unique(np.concatenate([[0], edges, [size]])), scale
-
-
-def _outward(window: Window) -> Window:
-    """The whole pixels that a window touches."""
-    top, left = int(np.floor(window.row_off + 1e-6)), int(np.floor(window.col_off + 1e-6))
-    bottom = int(np.ceil(window.row_off + window.height - 1e-6))
-    right = int(np.ceil(window.col_off + window.width - 1e-6))
-    return Window(left, top, right - left, bottom - top)
+    edges = np.concatenate([[span.start], inner, [span.stop]])
+    places = np.rint((edges - span.start) * (size / (span.stop - span.start))).astype(np.int64)
+    places, first = np.unique(places, return_index=True)  # blocks smaller than an output pixel go together
+    edges = edges[first]
+    edges[-1] = span.stop
+    for part, place in zip(pairwise(edges.tolist()), pairwise(places.tolist()), strict=True):
+        yield slice(*part), slice(*place)
 
 
 def _say(window: Window) -> str:

@@ -7,6 +7,9 @@ from rasterio.io import DatasetReader
 
 __all__ = ["unmasked"]
 
+OUTSIDE = -1e30
+"""A value that no band holds."""
+
 
 def unmasked(dataset: DatasetReader) -> str:
     """A VRT, as XML to open, with the bands and nodata of a dataset and no color interpretation.
@@ -18,8 +21,8 @@ def unmasked(dataset: DatasetReader) -> str:
     root = Element("VRTDataset", rasterXSize=str(dataset.width), rasterYSize=str(dataset.height))
     for number, dtype, nodata in zip(dataset.indexes, dataset.dtypes, dataset.nodatavals, strict=True):
         band = SubElement(root, "VRTRasterBand", dataType=typename_fwd[dtype_rev[dtype]], band=str(number))
-        if nodata is not None:
-            SubElement(band, "NoDataValue").text = repr(nodata)
+        # A nodata value that the source lacks makes GDAL resample the band of the VRT, not that of the source.
+        SubElement(band, "NoDataValue").text = repr(OUTSIDE if nodata is None else nodata)
         source = SubElement(band, "SimpleSource")
         SubElement(source, "SourceFilename", relativeToVRT="0").text = path
         SubElement(source, "SourceBand").text = str(number)

@@ -6,6 +6,8 @@ function has the signature of `Degrade`; the mask is exact.
 
 # ruff: noqa: ARG001 - one signature for all generators: some need no chance, some no severity
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,12 +25,12 @@ def lost_points(data: Data, valid: Mask, rng: np.random.Generator, severity: flo
     cells = np.stack(np.meshgrid(np.arange(4, height, 12), np.arange(4, width, 12), indexing="ij"), -1).reshape(-1, 2)
     n = min(len(cells), 1 + round(8 * severity))
     if n == 0:
-        return _filled(data, valid, np.zeros_like(valid), 0)
+        return _filled(data, valid, np.zeros_like(valid), 0, {})
     places = cells[rng.choice(len(cells), n, replace=False)] + rng.integers(-2, 3, (n, 2))
     rows, cols = np.clip(places, 0, (height - 1, width - 1)).T
     mask = np.zeros_like(valid)
     mask[rows, cols] = True
-    return _filled(data, valid, mask, int(rng.choice([0, 0, 255])), n_points=n)
+    return _filled(data, valid, mask, int(rng.choice([0, 0, 255])), {"n_points": n})
 
 
 def lost_pieces(data: Data, valid: Mask, rng: np.random.Generator, severity: float) -> Degraded:
@@ -42,12 +44,14 @@ def lost_pieces(data: Data, valid: Mask, rng: np.random.Generator, severity: flo
     else:
         col = width // 2
         mask[:, col : col + thick] = True
-    return _filled(data, valid, mask, 0, length=max(height, width), width=thick)
+    return _filled(data, valid, mask, 0, {"length": max(height, width), "width": thick})
 
 
 def lost_line(data: Data, valid: Mask, rng: np.random.Generator, severity: float) -> Degraded:
     """The whole window is lost: rows of the scene that never arrived."""
-    return _filled(data, valid, np.ones_like(valid), 0, length=int(valid.any(axis=0).sum()), width=valid.shape[0])
+    return _filled(
+        data, valid, np.ones_like(valid), 0, {"length": int(valid.any(axis=0).sum()), "width": valid.shape[0]}
+    )
 
 
 def black_block(data: Data, valid: Mask, rng: np.random.Generator, severity: float) -> Degraded:
@@ -55,12 +59,12 @@ def black_block(data: Data, valid: Mask, rng: np.random.Generator, severity: flo
     mask = np.ones_like(valid)
     if severity >= 0.5 and min(mask.shape) >= 6:
         mask[: mask.shape[0] // 3, : int(mask.shape[1] * rng.uniform(0.2, 0.5))] = False
-    return _filled(data, valid, mask, 0, height=valid.shape[0], width=valid.shape[1])
+    return _filled(data, valid, mask, 0, {"height": valid.shape[0], "width": valid.shape[1]})
 
 
 def white_block(data: Data, valid: Mask, rng: np.random.Generator, severity: float) -> Degraded:
     """The whole window is white, with a sharp edge."""
-    return _filled(data, valid, np.ones_like(valid), 255, height=valid.shape[0], width=valid.shape[1])
+    return _filled(data, valid, np.ones_like(valid), 255, {"height": valid.shape[0], "width": valid.shape[1]})
 
 
 def dead_band(data: Data, valid: Mask, rng: np.random.Generator, severity: float) -> Degraded:
@@ -71,7 +75,7 @@ def dead_band(data: Data, valid: Mask, rng: np.random.Generator, severity: float
     return Degraded(result, valid.copy(), {"band": band + 1, "height": valid.shape[0], "width": valid.shape[1]})
 
 
-def _filled(data: Data, valid: Mask, mask: Mask, level: int, **parameters: int) -> Degraded:
+def _filled(data: Data, valid: Mask, mask: Mask, level: int, parameters: Mapping[str, int]) -> Degraded:
     mask = mask & valid
     result = data.copy()
     result[:, mask] = level

@@ -71,7 +71,7 @@ def _offset(rng: np.random.Generator, severity: float) -> float:
     return float(rng.choice([-1.0, 1.0]) * (22 + 53 * severity))
 
 
-def _striped(data: Data, valid: Mask, stripes: Sequence[Stripe], **parameters: int) -> Degraded:
+def _striped(data: Data, valid: Mask, stripes: Sequence[Stripe], period: int | None = None) -> Degraded:
     drawn, mask = add_stripes(data, stripes)
     mask &= valid
     first = stripes[0]
@@ -82,4 +82,5 @@ def _striped(data: Data, valid: Mask, stripes: Sequence[Stripe], **parameters: i
         "angle": round(first.angle, 1),
         "bands": ",".join(str(b + 1) for b in sorted({b for s in stripes for b in s.bands})),
     }
-    return Degraded(np.where(mask, drawn, data), mask, told | parameters)
+    told |= {} if period is None else {"period": period}
+    return Degraded(np.where(mask, drawn, data), mask, told)
