@@ -12,7 +12,10 @@ from shapely.geometry.base import BaseGeometry
 
 from clearscene.grid import slices
 from clearscene.inspection.batch import Failure
+from clearscene.inspection.bilingual import Bilingual
+from clearscene.inspection.notes import note
 from clearscene.inspection.quicklook import ReadRgb
+from clearscene.inspection.report_texts import defect_title, say, word
 from clearscene.inspection.result import (
     Change,
     Detector,
@@ -33,7 +36,8 @@ HEIGHT, WIDTH = 1503, 2209
 PIXEL_M2 = 0.25
 WHEN = datetime(2025, 11, 21, 6, 5, tzinfo=UTC)
 REMARK = "靠近河岸，<b>疑似</b>薄云 & 需复核"
-NO_MODEL = "no model for this type is installed"
+REJECTION = say("edit_of_one", 8, say("edit_status", word("proposed"), word("rejected")))
+NO_MODEL = say("no_model")
 
 
 def geometries() -> dict[int, BaseGeometry]:
@@ -94,7 +98,7 @@ def report(*, crs: str | None = "EPSG:32633") -> Report:
                 ),
                 NotInspected(row=0, col=2048, height=128, width=161, reason="read timed out"),
             ],
-            "changes": [Change(when=WHEN, who="王丽", what="Finding 8 rejected; score 71.0 to 73.0.")],
+            "changes": [Change(when=WHEN, who="王丽", what=REJECTION)],
         }
     )
 
@@ -103,7 +107,13 @@ def clean_report() -> Report:
     """A scene without findings that passed, by a confirmed standard."""
     clean = _report("forest_meadow.tif", "EPSG:4547", [])
     score = ScoreRecord(
-        standard="strict", title="Strict", is_draft=False, score=100, grade="excellent", passed=True, reasons=[]
+        standard="strict",
+        title=Bilingual(en="Strict", zh="严格"),
+        is_draft=False,
+        score=100,
+        grade="excellent",
+        passed=True,
+        reasons=[],
     )
     return clean.model_copy(update={"score": score})
 
@@ -199,7 +209,7 @@ def _summary(name: str, found: list[Finding], *, has_metres: bool) -> TypeSummar
         type_id=BY_NAME[name].id,
         type=name,
         inspected=is_inspected,
-        reason="" if is_inspected else NO_MODEL,
+        reason=None if is_inspected else NO_MODEL,
         count=len(mine) + (1200 if name == "missing" and mine else 0),
         n_not_drawn=1200 if name == "missing" and mine else 0,
         area_px=sum(f.area_px for f in mine),
@@ -230,10 +240,10 @@ def _report(name: str, crs: str | None, found: list[Finding], *, units: list[Uni
             bounds=(500000.0, 5199248.5, 501104.5, 5200000.0),
             transform=(0.5, 0.0, 500000.0, 0.0, -0.5, 5200000.0),
             nodata=0,
-            stretch={"method": "percentile", "low": 112.0, "high": 3480.0},
+            stretch={"method": "percentiles", "low": 112.0, "high": 3480.0},
             notes=[
-                "Band 4 is marked as alpha and described as nir; it was read as nir.",
-                "JPEG compression: dark and white limits are widened by 8 levels.",
+                note("The file holds 3 rasters; only the first is read."),
+                note("The bands have no names; 1, 2 and 3 are taken as red, green and blue."),
             ],
         ),
         pixels=Pixels(
@@ -247,15 +257,16 @@ def _report(name: str, crs: str | None, found: list[Finding], *, units: list[Uni
         ),
         score=ScoreRecord(
             standard="gbt24356",
-            title="GB/T 24356 (draft deductions)",
+            title=Bilingual(en="GB/T 24356 (draft deductions)", zh="GB/T 24356（扣分值待确认）"),
             is_draft=True,
             score=59.96,
             grade="fail",
             passed=False,
             reasons=[
-                "Cloud covers 3.4 % of the inspected area, above the limit of 2 %.",
-                "3 of 24 units did not pass.",
+                say("fails_by_class", 1, "A", 0),
+                say("type_cost", defect_title("cloud"), 12, say("share_of_inspected", "3.4 %")),
             ],
+            grades={"fail": Bilingual(en="fail", zh="不合格"), "excellent": Bilingual(en="excellent", zh="优")},
         ),
         units=units or [],
         types=[_summary(t.name, found, has_metres=crs is not None) for t in TYPES],
@@ -284,12 +295,17 @@ def _report(name: str, crs: str | None, found: list[Finding], *, units: list[Uni
             seconds_per_mpx=4.46,
             peak_memory_mb=812.4,
             workers=2,
-            stages={"read": 2.1, "rules": 4.7, "models": 6.9, "write": 1.1},
+            stages={"scan": 2.1, "detect": 4.7, "model": 6.9, "write": 1.1},
         ),
         files={
-            "polygons": "defects.gpkg",
-            "class map": "classmap.tif",
-            "report": "report.html",
-            "record": "report.json",
+            "gpkg": "defects.gpkg",
+            "classmap": "classmap.tif",
+            "html": "report.html",
+            "json": "report.json",
         },
     )
+
+
+def type_word(name: str) -> Bilingual:
+    """A type as the history names it: by its key in English."""
+    return Bilingual(en=name, zh=BY_NAME[name].title_zh)

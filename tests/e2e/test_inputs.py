@@ -22,7 +22,13 @@ def test_files_folders_patterns_and_urls_in_order_once(tmp_path):
 def test_results_are_no_scenes(tmp_path):
     scene = touch(tmp_path / "a.tif")
     touch(tmp_path / "out" / "a" / "classmap.tif")
-    assert find_scenes([str(tmp_path / "**" / "*.tif")], leave_out=tmp_path / "out") == [scene]
+    touch(tmp_path / "out" / "a" / "report.json")
+    assert find_scenes([str(tmp_path / "**" / "*.tif")]) == [scene]
+
+
+def test_a_pattern_without_a_match_is_named(tmp_path):
+    with pytest.raises(OptionError, match="matches no file"):
+        find_scenes([str(tmp_path / "*.tif")])
 
 
 def test_an_empty_folder_is_named(tmp_path):

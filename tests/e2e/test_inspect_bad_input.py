@@ -157,7 +157,7 @@ def test_a_crs_that_does_not_fit_its_transform(tmp_path):
     done, report = inspect(scene, tmp_path / "out", check=None)
     assert done.returncode in (0, 2)
     if report is not None:
-        assert any("CRS" in note or "area" in note for note in report.scene.notes)
+        assert any("CRS" in note.en or "area" in note.en for note in report.scene.notes)
 
 
 @pytest.mark.parametrize(

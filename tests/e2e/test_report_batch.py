@@ -57,14 +57,14 @@ def test_index_tells_verdicts_reasons_and_errors(folder: Path) -> None:
     html = (folder / "index.html").read_text(encoding="utf-8")
     for words in (
         "Rejected scenes and reasons",
-        "above the limit of 2 %",
+        "and at most 0 allowed",
         "No defects found",
         "截断.tif",
         "Copy the file again",
     ):
         assert words in html, words
     assert "&lt;offset 8&gt;" in html
-    assert html.index("Rejected scenes") < html.index("above the limit")
+    assert html.index("Rejected scenes") < html.index("and at most")
     assert not re.search(r"https?://|url\(", html)
 
 
@@ -82,7 +82,7 @@ def test_csv_has_one_row_a_scene(folder: Path) -> None:
     assert float(dirty["cloud_penalty"]) == 12
     assert (dirty["distortion_inspected"], dirty["distortion_count"]) == ("False", "")
     assert clean["cloud_count"] == "0"
-    assert "Cloud covers" in dirty["reasons"]
+    assert "Cloud cost 12 points" in dirty["reasons"]
     assert failed["error"].startswith("scenes/截断.tif cannot be opened")
     assert failed["score"] == ""
 

@@ -15,13 +15,14 @@ from tests.command import clearscene
 
 from clearscene.errors import OptionError, OutputError, ResultError, VectorError
 from clearscene.grid import Grid
+from clearscene.inspection.bilingual import Bilingual
 from clearscene.inspection.compare import MatchRule, compare
-from clearscene.inspection.outputs import defect_layer
+from clearscene.inspection.layers import defect_layer, scene_layer
 from clearscene.inspection.report import write_json
 from clearscene.inspection.rescore import rescore
 from clearscene.inspection.result import Finding, Pixels, Report, SceneInfo, Timing, UnitScore
 from clearscene.inspection.run_folder import remember_shapes
-from clearscene.inspection.scoring import Extent, Rest, score_findings
+from clearscene.inspection.scoring import Extent, Rest, score_findings, type_penalties
 from clearscene.inspection.standard import load_standard, standard_text
 from clearscene.inspection.summary import summarize
 from clearscene.inspection.taxonomy import BY_NAME
@@ -33,6 +34,7 @@ from clearscene.vector.outline import to_map
 GRID = Grid(300, 410, Affine(0.5, 0.1, 500_120.0, 0.1, -0.5, 3_400_390.0), CRS.from_epsg(4549))
 PLAIN = Grid(300, 410)
 INSPECTED = 120_000
+NO_MODEL = Bilingual(en="no model", zh="没有模型")
 SHAPES = {
     1: ("cloud", shapely.box(50, 60, 110, 100)),  # 2,400 px, 2 %
     2: ("cloud", shapely.box(200, 200, 220, 230)),  # 600 px
@@ -68,7 +70,9 @@ def make_run(folder, *, grid=GRID, rest=None, units=(), standard="gbt24356"):
     found = [finding(n, name, shape, grid) for n, (name, shape) in SHAPES.items()]
     rest = rest or {}
     m2 = 0.26 * INSPECTED if grid.is_georeferenced else None
-    found, score = score_findings(found, load_standard(standard), inspected_px=INSPECTED, inspected_m2=m2, rest=rest)
+    sizes = {"inspected_px": INSPECTED, "inspected_m2": m2, "rest": rest}
+    found, score = score_findings(found, load_standard(standard), **sizes)
+    penalties = type_penalties(found, load_standard(standard), **sizes)
     report = Report(
         clearscene_version="0",
         created=datetime(2026, 1, 2, tzinfo=UTC),
@@ -80,13 +84,17 @@ def make_run(folder, *, grid=GRID, rest=None, units=(), standard="gbt24356"):
         pixels=Pixels(total=123_000, valid=INSPECTED, nodata=3_000, collar=0, inspected=INSPECTED, inspected_m2=m2),
         score=score,
         units=list(units),
-        types=summarize(found, rest=rest, not_inspected={"distortion": "no model"}, inspected=Extent(INSPECTED, m2)),
+        types=summarize(
+            found, penalties=penalties, rest=rest, not_inspected={"distortion": NO_MODEL},
+            inspected=Extent(INSPECTED, m2),
+        ),
         findings=found,
         detectors=[],
         timing=Timing(seconds=1, seconds_per_mpx=1, peak_memory_mb=1, workers=1),
     )  # fmt: skip
     shapes = np.array([shape for _, shape in SHAPES.values()], object)
-    write_geopackage(folder / "defects.gpkg", [defect_layer(found, to_map(shapes, grid.transform), grid)])
+    layers = [defect_layer(found, to_map(shapes, grid.transform), grid), scene_layer(report, grid)]
+    write_geopackage(folder / "defects.gpkg", layers)
     remember_shapes(folder / "defects.gpkg")
     write_json(report, folder)
     return folder
@@ -114,7 +122,7 @@ def layer(run):
 
 
 def whats(report):
-    return [change.what for change in report.changes]
+    return [change.what.en for change in report.changes]
 
 
 def test_nothing_edited_changes_nothing(run):
@@ -303,7 +311,9 @@ def test_layer_that_is_locked(run):
     lock = sqlite3.connect(run / "defects.gpkg", timeout=0)
     lock.execute("BEGIN EXCLUSIVE")
     try:
-        with pytest.raises(OutputError, match=r"defects\.gpkg cannot be written: database is locked.*close the layer"):
+        with pytest.raises(
+            OutputError, match=r"defects\.gpkg is locked by another program.*Save the edits in QGIS and close"
+        ):
             rescore(run)
     finally:
         lock.close()
@@ -416,7 +426,9 @@ def test_compare_command(run, tmp_path):
     path = write_reference(tmp_path / "r.shp", [SHAPES[1][1], shapely.box(1, 1, 9, 9)], {"type": ["cloud", "cloud"]})
     done = clearscene("compare", run, path, check=0)
     assert "Cloud" in done.stdout
-    assert "Missed polygons: 2" in done.stdout
+    assert "Missed polygons, by their place in the file: 2\n" in done.stdout
+    assert "False findings, by their id: 2, 3, 4, 5\n" in done.stdout
+    assert "penalty of the reference, by the standard gbt24356;" in done.stdout
     done = clearscene("compare", run, path, "--json", check=0)
     assert json.loads(done.stdout)["total"]["n_missed"] == 1
     assert clearscene("compare", run, tmp_path / "no.shp", check=2).stdout == ""

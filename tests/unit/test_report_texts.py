@@ -45,7 +45,7 @@ def test_every_word_has_both_languages() -> None:
 def test_every_key_is_used_and_every_key_used_exists() -> None:
     sources = [p for p in (*SOURCES.glob("*.py"), *SOURCES.glob("templates/*.j2")) if p.name != "texts.py"]
     code = "\n".join(p.read_text(encoding="utf-8") for p in sources)
-    used = set(re.findall(r"""\b(?:t|texts)\(["'](\w+)["'][,)]""", code))
+    used = set(re.findall(r"""\b(?:t|texts|say|self)\(\s*["'](\w+)["'][,)]""", code))
     computed = {k for k in TEXTS if k.startswith(("px_", "unit_"))} | {"name", "decision", "date", "signature"}
     assert used <= TEXTS.keys()
     assert TEXTS.keys() - used - computed == {"inspector", "reviewer"}

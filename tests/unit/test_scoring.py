@@ -47,7 +47,7 @@ def test_an_error_of_class_a_fails_whatever_the_score():
     lenient = GBT.model_copy(update={"classes": tuple(c.model_copy(update={"deduction": 5}) for c in GBT.classes)})
     record = score(finding("missing", 10_001), standard=lenient)[1]
     assert (record.score, record.grade, record.passed) == (95, "fail", False)
-    assert record.reasons[0] == "Fails: 1 of error class A, and at most 0 allowed."
+    assert record.reasons[0].en == "Fails: 1 of error class A, and at most 0 allowed."
 
 
 def test_one_cloud_in_many_pieces_costs_what_it_costs_whole():
@@ -74,7 +74,7 @@ def test_what_cannot_be_measured_is_said():
     only_lengths = tuple(r for r in GBT.rules if not ("misalignment" in r.types and r.measure == "count"))
     record = score(finding("misalignment", 9), standard=GBT.model_copy(update={"rules": only_lengths}))[1]
     assert record.score == 100
-    assert "Stitching misalignment could not be scored" in record.reasons[0]
+    assert "Stitching misalignment could not be scored" in record.reasons[0].en
 
 
 def test_cap_is_shared_out():
@@ -140,4 +140,4 @@ def test_density_needs_the_area_on_the_ground():
     seams = [finding("misalignment", 9, n) for n in range(3)]
     assert score(*seams, standard=standard, inspected_m2=1e6)[1].score == 88
     assert score(*seams, standard=standard, inspected_m2=2e6)[1].score == 100
-    assert "could not be scored" in score(*seams, standard=standard)[1].reasons[0]
+    assert "could not be scored" in score(*seams, standard=standard)[1].reasons[0].en

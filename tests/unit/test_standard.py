@@ -105,4 +105,4 @@ def test_folder_is_no_standard(tmp_path):
 
 def test_grade_titles():
     standard = load_standard()
-    assert [standard.grade_title(g).zh for g in ("excellent", "fail", "not inspected")] == ["优", "不合格", "未检查"]
+    assert [standard.grade_titles[g].zh for g in ("excellent", "fail", "not inspected")] == ["优", "不合格", "未检查"]

@@ -13,6 +13,7 @@ from clearscene.inspection.taxonomy import BY_NAME
 __all__ = ["command"]
 
 _RULE = MatchRule()
+_LISTED = 40
 _COUNTS = ("reference", "found", "missed", "findings", "false")
 _SIZES = ("IoU", "precision", "recall", "penalty", "theirs", "diff")
 
@@ -54,10 +55,24 @@ def _print(comparison: Comparison, console: Console) -> None:
     console.print(_table(_COUNTS, [(row, _counts(row)) for row in rows]))
     console.print()
     console.print(_table(_SIZES, [(row, _sizes(row)) for row in rows]))
-    console.print(f"\nPenalties of the reference: {comparison.penalties_from}.", highlight=False)
-    for word, numbers in (("Missed polygons", comparison.missed), ("False findings", comparison.false)):
-        if numbers:
-            console.print(f"{word}: {', '.join(map(str, numbers))}", highlight=False)
+    by = comparison.penalties_from
+    source = f"by the standard {by}" if by == comparison.standard else f"from its field {by}"
+    lines = [
+        f"\nFound: {comparison.min_cover:.0%} of a polygon covered, or IoU {comparison.min_iou:g} with what meets it.",
+        f"theirs: penalty of the reference, {source}; diff: penalty of the run minus theirs.",
+    ]
+    if comparison.missed:
+        lines.append(f"Missed polygons, by their place in the file: {_listed(comparison.missed)}")
+    if comparison.false:
+        lines.append(f"False findings, by their id: {_listed(comparison.false)}")
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _listed(numbers: list[int]) -> str:
+    """The first numbers of a list, and how many more there are; all of them are in the JSON."""
+    more = f" and {len(numbers) - _LISTED:,} more (--json lists them all)" if len(numbers) > _LISTED else ""
+    return ", ".join(map(str, numbers[:_LISTED])) + more
 
 
 def _table(columns: tuple[str, ...], rows: list[tuple[TypeComparison, list[str]]]) -> Table:

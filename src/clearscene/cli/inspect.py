@@ -122,7 +122,7 @@ def command(  # an option of the command line is a parameter here: there is no s
         memory_limit_mb=memory_limit,
     )
     inspector = prepare(options)
-    paths = find_scenes(scenes, leave_out=out)
+    paths = find_scenes(scenes)
     console = Console(stderr=True)
     try:
         with SceneProgress(console, n_scenes=len(paths), is_quiet=quiet) as progress:

@@ -1,18 +1,24 @@
 """`clearscene score RUN`: score a run again after its polygons were edited."""
 
 import json
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from clearscene.inspection.report_texts import NARROW_SPACE, Texts
 from clearscene.inspection.rerender import rerender
 from clearscene.inspection.rescore import rescore
-from clearscene.inspection.result import Report, TypeSummary
+from clearscene.inspection.result import Change, Report, TypeSummary
+from clearscene.inspection.run_folder import open_run
 from clearscene.inspection.taxonomy import BY_NAME, Group
+from clearscene.inspection.units import lot_of
 
 __all__ = ["command"]
+
+_TEXTS = Texts()
 
 
 def command(
@@ -26,43 +32,57 @@ def command(
 ) -> None:
     """Score a run again from its polygons as they stand: rejected, retyped, redrawn, added or deleted.
 
-    Updates the attributes in the GeoPackage, report.json and report.html, and records what changed.
+    Updates the attributes in the GeoPackage and all files made from it (report, Shapefile, GeoJSON),
+    and records what changed.
     """
+    n_before = len(open_run(run).report.changes)
     report = rescore(run, standard=standard or None, who=who)
     page = rerender(run)
     if as_json:
         record = report.model_dump(mode="json", include={"score", "types", "units", "changes"})
         typer.echo(json.dumps(record, ensure_ascii=False, indent=2))
     else:
-        _print(report, Console())
+        _print(report, report.changes[n_before:], Console())
         typer.echo(f"report: {page}")
     if fail_under is not None and report.score.score < fail_under:
         typer.echo(f"The score {report.score.score:g} is under {fail_under:g}.", err=True)
         raise typer.Exit(1)
 
 
-def _print(report: Report, console: Console) -> None:
-    """Score, grade, sums by type and the newest changes."""
+def _print(report: Report, new: Sequence[Change], console: Console) -> None:
+    """Score, grade, what decided it, sums by type, units, and what has changed since the last scoring."""
     score = report.score
-    draft = " (draft grade)" if score.is_draft else ""
-    console.print(f"[bold]{score.score:.1f}[/]  {score.grade}{draft}  by {score.standard}", highlight=False)
+    grade = f"{'draft grade' if score.is_draft else 'grade'}: {_TEXTS.named(score.grade, score.grades)}"
+    verdict = "passed" if score.passed else "failed"
+    head = f"[bold]{_TEXTS.score(score.score)}[/]  {verdict}, {grade}, by {score.standard}"
+    console.print(head, highlight=False, soft_wrap=True)
     for reason in score.reasons:
-        console.print(f"  {reason}", highlight=False)
+        console.print(f"  {reason.en}", highlight=False, markup=False, soft_wrap=True)
+    if any(row.count for row in report.types):
+        console.print()
+        console.print(_table(report))
+    if report.units:
+        lot = lot_of(report.units)
+        console.print(f"\n{lot.n_passed} of {lot.n_units} units passed", highlight=False)
+    console.print()
+    for change in new:
+        console.print(f"{change.who}: {change.what.en}", highlight=False, markup=False, soft_wrap=True)
+    if not new:
+        console.print("Nothing has changed since the last scoring.")
+
+
+def _table(report: Report) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("type")
-    for name in ("count", "size", "penalty"):
+    for name in ("count", "of inspected", "length", "penalty"):
         table.add_column(name, justify="right")
     for row in (summary for summary in report.types if summary.count):
-        table.add_row(BY_NAME[row.type].title, f"{row.count}", _size(row), f"{row.penalty:.2f}")
-    if table.row_count:
-        console.print(table)
-    newest = report.changes[-1].when if report.changes else None
-    for change in (c for c in report.changes if c.when == newest):
-        console.print(f"{change.who}: {change.what}", highlight=False, markup=False)
+        table.add_row(BY_NAME[row.type].title, f"{row.count}", *_sizes(row), _TEXTS.penalty(row.penalty))
+    return table
 
 
-def _size(row: TypeSummary) -> str:
-    """The share of the inspected area, and the length of boundary types where it is known."""
+def _sizes(row: TypeSummary) -> tuple[str, str]:
+    """The share of the inspected area, or the length of boundary types where it is known."""
     if BY_NAME[row.type].group is not Group.BOUNDARY:
-        return f"{100 * row.area_fraction:.4g} %"
-    return "-" if row.length_m is None else f"{row.length_m:.0f} m"
+        return _TEXTS.percent(row.area_fraction).replace(NARROW_SPACE, " "), ""
+    return "", "" if row.length_m is None else f"{row.length_m:,.0f} m"

@@ -167,7 +167,7 @@ def _report_row(report: Report) -> dict[str, object]:
         "inspected_px": report.pixels.inspected,
         "windows_not_inspected": len(report.not_inspected),
         "seconds": report.timing.seconds,
-        "reasons": _cell(" | ".join(score.reasons)),
+        "reasons": _cell(" | ".join(reason.en for reason in score.reasons)),
     }
     for summary in report.types:
         row[f"{summary.type}_inspected"] = summary.inspected

@@ -25,9 +25,11 @@ class WindowResult:
     found: dict[str, Runs]
     """By rule name, inside the inspected pixels."""
     inspected: Runs
-    undeclared: Runs
-    """Where nodata, alpha or a mask says there is no data."""
+    nodata: Runs
+    """Where nodata, alpha or a mask says that there is no data."""
     n_collar: int
+    """Pixels of the collar that are not declared nodata as well."""
+    n_unreadable: int
     inspected_m2: float
     unreadable: list[tuple[Window, str]]
 
@@ -38,26 +40,22 @@ class Detection:
 
     found: dict[str, Runs]
     inspected: Runs
-    undeclared: Runs
+    nodata: Runs
     n_collar: int = 0
+    n_unreadable: int = 0
     inspected_m2: float = 0.0
     unreadable: list[tuple[Window, str]] = field(default_factory=list)
 
-    @property
-    def n_undeclared(self) -> int:
-        """Pixels that are declared to hold no data, or could not be read."""
-        return self.undeclared.area
-
     def n_hole(self, grid: Grid) -> int:
         """Pixels without data that are enclosed by data, not joined to the border of the scene."""
-        labels = self.undeclared.label(reach=1)
-        if len(labels) == 0:
+        runs = self.nodata
+        if len(runs) == 0:
             return 0
-        u = self.undeclared
-        at_border = (u.rows == 0) | (u.rows == grid.height - 1) | (u.starts == 0) | (u.stops == grid.width)
+        labels = runs.label(reach=1)
+        at_border = (runs.rows == 0) | (runs.rows == grid.height - 1) | (runs.starts == 0) | (runs.stops == grid.width)
         outside = np.zeros(int(labels.max()) + 1, np.bool_)
         outside[labels[at_border]] = True
-        return int(u.lengths[~outside[labels]].sum(dtype=np.int64))
+        return int(runs.lengths[~outside[labels]].sum(dtype=np.int64))
 
 
 def detect(
@@ -96,15 +94,16 @@ def _inspect_window(look: Look, rules: Sequence[Rule], grid: Grid) -> WindowResu
     return WindowResult(
         found=found,
         inspected=Runs.from_mask(look.inspected, row=row, col=col),
-        undeclared=Runs.from_mask(~look.declared, row=row, col=col),
-        n_collar=int(look.collar.sum()),
+        nodata=Runs.from_mask(~look.declared & ~look.unreadable, row=row, col=col),
+        n_collar=int((look.collar & look.declared).sum()),
+        n_unreadable=int(look.unreadable.sum()),
         inspected_m2=_ground_area(look, grid),
-        unreadable=look.unreadable,
+        unreadable=look.damage,
     )
 
 
 def _ground_area(look: Look, grid: Grid) -> float:
-    """Square metres of the inspected pixels; a window is small enough to take its middle pixel."""
+    """Square meters of the inspected pixels; a window is small enough to take its middle pixel."""
     if grid.pixel_area is None:
         return 0.0
     window = look.window
@@ -117,8 +116,9 @@ def _gathered(results: Iterable[WindowResult], rules: Sequence[Rule]) -> Detecti
     return Detection(
         found={rule.name: Runs.union(r.found[rule.name] for r in results if rule.name in r.found) for rule in rules},
         inspected=Runs.union(r.inspected for r in results),
-        undeclared=Runs.union(r.undeclared for r in results),
+        nodata=Runs.union(r.nodata for r in results),
         n_collar=sum(r.n_collar for r in results),
+        n_unreadable=sum(r.n_unreadable for r in results),
         inspected_m2=sum(r.inspected_m2 for r in results),
         unreadable=[block for r in results for block in r.unreadable],
     )

@@ -13,20 +13,19 @@ SUFFIXES = (".tif", ".tiff", ".jp2", ".img", ".vrt", ".png", ".jpg", ".jpeg", ".
 """What is taken from a folder; a file named by itself may have any suffix that GDAL reads."""
 
 
-def find_scenes(words: Iterable[str], *, leave_out: Path | None = None) -> list[str]:
+def find_scenes(words: Iterable[str]) -> list[str]:
     """Scenes named by files, folders, patterns (`*.tif`), URLs and /vsi paths, each once, in order.
 
-    Files of a folder are taken in the order of their names, its subfolders are not. Whatever lies
-    in `leave_out` (the folder of results) is no scene.
+    Files of a folder are taken in the order of their names, its subfolders are not. Rasters that an
+    inspection left, beside their `report.json`, are no scenes.
 
     Raises:
-        OptionError: A word names nothing, or a folder holds no raster.
+        OptionError: A pattern matches nothing, or a folder holds no raster.
     """
     found: dict[str, None] = {}
     for word in words:
         for path in _scenes_of(word):
-            if leave_out is None or not _lies_in(path, leave_out):
-                found[path] = None
+            found[path] = None
     if not found:
         raise OptionError("No scene was named.", hint="Name files, folders or patterns such as orthos/*.tif.")
     return list(found)
@@ -37,20 +36,22 @@ def _scenes_of(word: str) -> list[str]:
     if "://" in word or word.startswith("/vsi") or path.is_file():
         return [word]
     if path.is_dir():
-        inside = sorted(str(p) for p in path.iterdir() if p.is_file() and p.suffix.lower() in SUFFIXES)
+        inside = sorted(str(p) for p in path.iterdir() if p.suffix.lower() in SUFFIXES and _is_scene(p))
         if not inside:
             raise OptionError(
                 f"The folder {word} holds no raster ({', '.join(SUFFIXES)}).",
                 hint="Name the files themselves if they have another suffix.",
             )
         return inside
-    matches = sorted(p for p in glob.glob(word, recursive=True) if Path(p).is_file())  # noqa: PTH207  # the pattern may be absolute
+    matches = sorted(p for p in glob.glob(word, recursive=True) if _is_scene(Path(p)))  # noqa: PTH207  # may be absolute
+    if not matches and glob.has_magic(word):
+        raise OptionError(f"The pattern {word} matches no file.", hint="Put it in quotes, and check the folder.")
     # A file that is not there is a scene that fails by itself: the rest of the batch goes on.
     return matches or [word]
 
 
-def _lies_in(path: str, folder: Path) -> bool:
-    return "://" not in path and Path(path).resolve().is_relative_to(folder.resolve())
+def _is_scene(path: Path) -> bool:
+    return path.is_file() and not (path.parent / "report.json").exists()
 
 
 def scene_name(path: str) -> str:

@@ -124,7 +124,7 @@ class _Job:
             drawn, rest = self._draw(regions, detection)
             report = self._report(viewer, detection, learned, drawn, rest, units)
         with self._stage("write"):
-            report = self._write_data(report, detection, regions, drawn)
+            report = self._write_data(report, detection, regions, drawn=drawn, units=units)
         with self._stage("report"):
             return self._write_report(report, viewer, drawn)
 
@@ -260,11 +260,17 @@ class _Job:
         return named, scores
 
     def _write_data(
-        self, report: Report, detection: Detection, regions: Mapping[int, Regions], drawn: list[Drawn]
+        self,
+        report: Report,
+        detection: Detection,
+        regions: Mapping[int, Regions],
+        *,
+        drawn: list[Drawn],
+        units: list[Unit],
     ) -> Report:
         grid, options = self.scene.grid, self.inspector.options
         write_class_map(self.folder / "classmap.tif", grid, regions, detection.inspected)
-        files = write_polygons(self.folder, report, drawn, grid=grid, options=options)
+        files = write_polygons(self.folder, report, drawn, units=units, grid=grid, options=options)
         remember_shapes(self.folder / "defects.gpkg")
         (self.folder / STANDARD_NAME).write_text(standard_text(options.standard), encoding="utf-8")
         files |= {"classmap": "classmap.tif", "standard": STANDARD_NAME}

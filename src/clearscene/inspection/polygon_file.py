@@ -19,6 +19,7 @@ from clearscene.vector.layer import read_layer
 
 __all__ = ["PolygonFile", "defect_of", "read_polygon_file", "to_map", "to_pixels"]
 
+_DECIMALS = 6
 _SEGMENTS = 64
 """Edges are cut into pieces of this part of a polygon's extent before they are reprojected."""
 
@@ -64,8 +65,12 @@ def read_polygon_file(path: str | Path, grid: Grid) -> PolygonFile:
 
 
 def to_pixels(geometry: Any, grid: Grid) -> Any:
-    """Bring a geometry, or an array of them, from map to pixel coordinates (x = col, y = row)."""
-    return _moved(geometry, ~grid.transform)
+    """Bring a geometry, or an array of them, from map to pixel coordinates (x = col, y = row).
+
+    Law: whole pixel coordinates that were brought to the map come back as they were, so that
+    polygons which only touch do not overlap by the error of the sum. Rounded to a millionth of a pixel.
+    """
+    return _moved(geometry, ~grid.transform, _DECIMALS)
 
 
 def to_map(geometry: BaseGeometry, grid: Grid) -> BaseGeometry:
@@ -91,9 +96,14 @@ def defect_of(value: Any) -> DefectType | None:
 _BY_WORD = {word.lower(): t for t in TYPES for word in (t.name, t.title, t.title_zh)}
 
 
-def _moved(geometry: Any, transform: Any) -> Any:
+def _moved(geometry: Any, transform: Any, decimals: int | None = None) -> Any:
     a, b, c, d, e, f = tuple(transform)[:6]
-    return shapely.transform(geometry, lambda xy: xy @ np.array([[a, d], [b, e]]) + (c, f))
+    move = np.array([[a, d], [b, e]])
+    return shapely.transform(geometry, lambda xy: _rounded(xy @ move + (c, f), decimals))
+
+
+def _rounded(values: NDArray[np.float64], decimals: int | None) -> NDArray[np.float64]:
+    return values if decimals is None else np.round(values, decimals)
 
 
 def _reprojected(geometries: NDArray[np.object_], crs: CRS | None, grid: Grid, path: str) -> NDArray[np.object_]:

@@ -8,6 +8,7 @@ from pyproj import CRS
 from clearscene.inspection.report_texts import Texts
 from clearscene.inspection.result import Finding, NotInspected, Report, SceneInfo, Status, TypeSummary, UnitScore
 from clearscene.inspection.taxonomy import BY_NAME, Group
+from clearscene.raster.stretch import REFLECTANCE_WHITE, TAILS
 
 __all__ = ["Page", "Share", "Tag", "Units"]
 
@@ -110,6 +111,7 @@ class Page:
     resolution: str
     bounds: str
     bands: str
+    stretch: str
 
     @classmethod
     def of(cls, report: Report, texts: Texts, *, pictured: Sequence[Finding]) -> "Page":
@@ -145,6 +147,7 @@ class Page:
             resolution=" × ".join(f"{n:.10g}" for n in report.scene.resolution) + unit,
             bounds=", ".join(f"{n:,.6f}" if unit == "°" else f"{n:,.2f}" for n in report.scene.bounds),
             bands=_bands(report.scene, texts),
+            stretch=_stretch(report.scene, texts),
         )
 
 
@@ -238,3 +241,20 @@ def _bands(scene: SceneInfo, texts: Texts) -> str:
     if not scene.bands:
         return texts("bands_unnamed", scene.n_bands)
     return texts("bands_all", scene.n_bands, texts.join([f"{texts.word(n)} {i}" for n, i in scene.bands.items()]))
+
+
+def _stretch(scene: SceneInfo, texts: Texts) -> str:
+    method = scene.stretch.get("method", "none")
+    low, high = (f"{value:.6g}" for value in (scene.stretch.get("low", 0.0), scene.stretch.get("high", 0.0)))
+    match method:
+        case "none":
+            return texts("stretch_none")
+        case "bits":
+            return texts("stretch_bits", low, high)
+        case "reflectance":
+            return texts("stretch_reflectance", low, high, REFLECTANCE_WHITE)
+        case "percentiles":
+            return texts("stretch_percentiles", low, high, *TAILS)
+        case "empty":
+            return texts("stretch_empty")
+    return f"{method} {low} {high}"

@@ -1,6 +1,7 @@
 """Words, numbers, areas and times in the language of a report, written for people."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +10,7 @@ from clearscene.inspection.bilingual import Bilingual
 from clearscene.inspection.taxonomy import BY_NAME
 from clearscene.inspection.texts import LANGUAGES, TEXTS, WORDS
 
-__all__ = ["Texts", "defect_title", "say", "word"]
+__all__ = ["NARROW_SPACE", "Texts", "defect_title", "say", "word"]
 
 NO_VALUE = "–"
 NARROW_SPACE = "\u202f"  # between a number and its unit; does not break
@@ -33,7 +34,7 @@ class Texts:
     def __call__(self, key: str, *values: object) -> str:
         """The text of `key` with `values` put in; the first value 1 chooses the English singular.
 
-        Law: `Texts("en")("n_findings", "1")` is "1 finding". Raises KeyError for an unknown key.
+        Law: `Texts("en")("n_scenes", "1")` is "1 scene". Raises KeyError for an unknown key.
         """
         one, _, many = TEXTS[key][self._column].partition("|")
         text = many if many and str(values[0]) != "1" else one
@@ -62,6 +63,11 @@ class Texts:
     def of(self, text: Bilingual) -> str:
         """A text of the record in this language."""
         return text.zh if self.lang == "zh" else text.en
+
+    def named(self, name: str, titles: Mapping[str, Bilingual]) -> str:
+        """The title of a name, with a capital; the form for people of the name itself if it has no title."""
+        title = self.of(titles[name]) if name in titles else self.word(name)
+        return title[:1].upper() + title[1:]
 
     def parameter(self, name: str) -> str:
         """The name of a parameter of a rule or a model; those that are names in our code stay so."""
@@ -169,7 +175,7 @@ class Texts:
 def say(key: str, *values: object) -> Bilingual:
     """The text of `key` in both languages; values may be texts in both languages themselves.
 
-    Law: `say("n_findings", 1).en` is `Texts("en")("n_findings", 1)`.
+    Law: `say("n_scenes", 1).en` is `Texts("en")("n_scenes", 1)`.
     """
     said = [
         texts(key, *(texts.of(value) if isinstance(value, Bilingual) else value for value in values))

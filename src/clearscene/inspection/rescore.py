@@ -4,6 +4,7 @@ The `defects` layer is the truth: what is rejected, retyped, redrawn, added or d
 The record says what changed, when, and by whom.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -12,20 +13,27 @@ from pathlib import Path
 
 import shapely
 
-from clearscene.errors import ClearsceneError, VectorError
+from clearscene.errors import ClearsceneError, OptionError, VectorError
 from clearscene.grid import Grid
+from clearscene.inspection.bilingual import Bilingual
 from clearscene.inspection.measure_shape import Sizes, measure_shape
+from clearscene.inspection.options import Encoding
+from clearscene.inspection.outputs import write_copies
 from clearscene.inspection.polygon_file import defect_of, to_pixels
 from clearscene.inspection.report import write_json
-from clearscene.inspection.result import Change, Finding, Report, Status, TypeSummary, UnitScore
-from clearscene.inspection.run_folder import Row, RunFolder, check_writable, keep_standard, open_run, write_defects
+from clearscene.inspection.report_texts import Texts, say, word
+from clearscene.inspection.result import Change, Finding, Report, ScoreRecord, Status, TypeSummary
+from clearscene.inspection.run_folder import Row, RunFolder, check_writable, keep_standard, open_run, write_layers
 from clearscene.inspection.scoring import Extent, Rest, score_findings, type_penalties
 from clearscene.inspection.standard import Standard, load_standard
 from clearscene.inspection.summary import summarize
 from clearscene.inspection.taxonomy import BY_NAME, TYPES, DefectType, Group
 from clearscene.inspection.units import Unit, score_units, units_of_centers
+from clearscene.vector.layer import Layer, read_layer
 
 __all__ = ["rescore"]
+
+logger = logging.getLogger(__name__)
 
 _TYPE_COLUMNS = ("type", "type_id", "type_en", "type_zh")
 _PERSON = "person"
@@ -37,23 +45,27 @@ _SLACK_PX = 4
 class _Edits:
     """What a person did, gathered so that a thousand rejections make one line."""
 
-    by_text: dict[str, list[int]] = field(default_factory=dict)
+    by_text: dict[Bilingual, list[int]] = field(default_factory=dict)
 
-    def note(self, number: int, text: str) -> None:
+    def note(self, number: int, text: Bilingual) -> None:
         self.by_text.setdefault(text, []).append(number)
 
-    def lines(self) -> list[str]:
+    def lines(self) -> list[Bilingual]:
         """One line for each kind of change, with the ids of the findings."""
-        return [f"{_listed(numbers)}: {text}" for text, numbers in self.by_text.items()]
+        return [
+            say("edit_of_one", numbers[0], text) if len(numbers) == 1 else say("edit_of_many", _listed(numbers), text)
+            for text, numbers in self.by_text.items()
+        ]
 
 
 def rescore(run: str | Path, *, standard: Standard | str | Path | None = None, who: str = "") -> Report:
-    """Score a run again from the `defects` layer as it stands; update the layer and `report.json`.
+    """Score a run again from the `defects` layer as it stands; update the GeoPackage and `report.json`.
 
     A polygon whose shape is unchanged keeps its detected sizes; a redrawn or new one is measured.
     A polygon without id gets one, with the status `added` and the detector `person`. Of the columns
-    type, type_id, type_en and type_zh it is enough to change one. `report.html` is left to the
-    caller. Scoring twice changes nothing the second time and records nothing.
+    type, type_id, type_en and type_zh it is enough to change one. `defects.shp` and
+    `defects.geojson` are written again if the run has them; `report.html` is left to the caller.
+    Scoring twice changes nothing the second time and records nothing.
 
     Args:
         run: A run folder, or the GeoPackage in it.
@@ -73,11 +85,35 @@ def rescore(run: str | Path, *, standard: Standard | str | Path | None = None, w
     findings = _read_findings(rows, held, edits)
     report = _scored(held, rules, findings, rows)
     report = _with_changes(report, held.report, edits, who or getuser())
-    write_defects(held.gpkg, {row.fid: f for row, f in zip(rows, report.findings, strict=True)})
+    write_layers(held.gpkg, report, [row.fid for row in rows])
+    _copy_layer(held)
     write_json(report, held.folder)
     if standard is not None and not isinstance(standard, Standard):
         keep_standard(held.folder, standard)
     return report
+
+
+def _copy_layer(run: RunFolder) -> None:
+    """Write the Shapefile and the GeoJSON of a run, where it has them, from the `defects` layer as it stands."""
+    formats = {"shp", "geojson"} & run.report.files.keys()
+    if not formats:
+        return
+    table = read_layer(run.gpkg, "defects")
+    drawn = ~shapely.is_missing(table.geometries)
+    fields = {name: values[drawn] for name, values in table.fields.items()}
+    layer = Layer("defects", "MultiPolygon", table.geometries[drawn], fields, run.grid.crs)
+    encoding = _encoding_of(run.folder / "defects.cpg")
+    try:
+        write_copies(run.folder, layer, formats, encoding=encoding)
+    except OptionError as error:
+        logger.warning("%s It is written in UTF-8.", error.message)
+        write_copies(run.folder, layer, formats, encoding="UTF-8")
+
+
+def _encoding_of(cpg: Path) -> Encoding:
+    """The encoding that a Shapefile was written in."""
+    is_gbk = cpg.is_file() and cpg.read_text("ascii", errors="replace").strip().upper() in ("GBK", "936", "CP936")
+    return "GBK" if is_gbk else "UTF-8"
 
 
 def _read_findings(rows: Sequence[Row], run: RunFolder, edits: _Edits) -> list[Finding]:
@@ -98,7 +134,7 @@ def _read_findings(rows: Sequence[Row], run: RunFolder, edits: _Edits) -> list[F
             place = f"{error.message} (feature {row.fid} of {run.gpkg})"
             raise VectorError(place, hint=error.hint) from error
     for deleted in sorted(set(known) - {f.id for f in findings}):
-        edits.note(deleted, f"{known[deleted].type} deleted")
+        edits.note(deleted, say("edit_deleted", _type(known[deleted].type)))
     return findings
 
 
@@ -131,7 +167,7 @@ def _added(number: int, row: Row, run: RunFolder, edits: _Edits) -> Finding:
         "status": Status.ADDED if status is Status.PROPOSED else status,
         "remark": row.text("remark"),
     }
-    edits.note(number, f"{defect.name} added, {sizes.area_px} px")
+    edits.note(number, say("edit_added", _type(defect.name), sizes.area_px))
     return Finding.model_validate(finding | _type_fields(defect) | _size_fields(sizes, defect, run.report))
 
 
@@ -141,19 +177,24 @@ def _updated(old: Finding, row: Row, run: RunFolder, edits: _Edits) -> Finding:
     is_moved = not row.is_as_scored if row.is_as_scored is not None else _looks_moved(old, row)
     update: dict[str, object] = {"status": status, "remark": remark} | _type_fields(defect)
     if status != old.status:
-        edits.note(old.id, f"status {old.status} -> {status}")
+        edits.note(old.id, say("edit_status", word(old.status), word(status)))
     if remark != old.remark:
-        edits.note(old.id, f"remark {remark!r}")
+        edits.note(old.id, say("edit_remark", remark))
     if defect.name != old.type:
-        edits.note(old.id, f"type {old.type} -> {defect.name}")
+        edits.note(old.id, say("edit_type", _type(old.type), _type(defect.name)))
     if is_moved or defect.group.value != old.group:
         sizes = _measured(row, run.grid)
         if is_moved:
-            edits.note(old.id, f"shape changed, {old.area_px} -> {sizes.area_px} px")
+            edits.note(old.id, say("edit_shape", old.area_px, sizes.area_px))
         else:  # the type is of another group: the detected sizes stay, the length is new
             sizes = replace(sizes, area_px=old.area_px, area_m2=old.area_m2, bounds_px=old.bounds_px)
         update |= _size_fields(sizes, defect, run.report)
     return Finding.model_validate(old.model_dump() | update)
+
+
+def _type(name: str) -> Bilingual:
+    """A type by its key in English, which programs read, and by its title in Chinese."""
+    return Bilingual(en=name, zh=BY_NAME[name].title_zh)
 
 
 def _type_fields(defect: DefectType) -> dict[str, object]:
@@ -221,7 +262,7 @@ def _status_of(row: Row, default: Status) -> Status:
 def _scored(run: RunFolder, standard: Standard, findings: list[Finding], rows: Sequence[Row]) -> Report:
     """The report with new penalties, score, sums and units."""
     old, pixels = run.report, run.report.pixels
-    units, polygons = _units(old.units, run.grid), [row.polygon for row in rows]
+    units, polygons = _units(run), [row.polygon for row in rows]
     if units:
         names = units_of_centers(polygons, units)
         findings = [f.model_copy(update={"unit": name}) for f, name in zip(findings, names, strict=True)]
@@ -230,18 +271,24 @@ def _scored(run: RunFolder, standard: Standard, findings: list[Finding], rows: S
     px, m2 = pixels.inspected, pixels.inspected_m2
     findings, score = score_findings(findings, standard, inspected_px=px, inspected_m2=m2, rest=rest)
     penalties = type_penalties(findings, standard, inspected_px=px, inspected_m2=m2, rest=rest)
-    why_not = {summary.type: summary.reason for summary in old.types if not summary.inspected}
+    why_not = {summary.type: summary.reason for summary in old.types if summary.reason is not None}
     types = summarize(findings, penalties=penalties, rest=undrawn, not_inspected=why_not, inspected=Extent(px, m2))
     px_of = {unit.unit: unit.inspected_px for unit in old.units}
     scores = score_units(findings, polygons, units, standard=standard, inspected_px=px_of, grid=run.grid)
+    scores = [new.model_copy(update={"bounds": unit.bounds}) for new, unit in zip(scores, old.units, strict=True)]
     return old.model_copy(update={"findings": findings, "score": score, "types": types, "units": scores})
 
 
-def _units(scores: Sequence[UnitScore], grid: Grid) -> list[Unit]:
-    """The units of the record, by their bounds: exact for the cells of a grid and for sheets along its axes."""
-    outline = shapely.box(0, 0, grid.width, grid.height)
+def _units(run: RunFolder) -> list[Unit]:
+    """The units of the record by their polygons in the `units` layer; by their bounds where that lacks one."""
+    drawn = run.unit_polygons() if run.report.units else {}
+    outline = shapely.box(0, 0, run.grid.width, run.grid.height)
     return [
-        Unit(unit.unit, shapely.intersection(to_pixels(shapely.box(*unit.bounds), grid), outline)) for unit in scores
+        Unit(
+            unit.unit,
+            drawn.get(unit.unit) or shapely.intersection(to_pixels(shapely.box(*unit.bounds), run.grid), outline),
+        )
+        for unit in run.report.units
     ]
 
 
@@ -261,19 +308,26 @@ def _with_changes(report: Report, old: Report, edits: _Edits, who: str) -> Repor
     lines = edits.lines()
     before, after = old.score, report.score
     if (before.standard, before.score, before.grade) != (after.standard, after.score, after.grade):
-        lines.append(f"score {before.score:g} ({before.grade}) -> {after.score:g} ({after.grade}) by {after.standard}")
+        lines.append(say("edit_score", *_said(before), *_said(after), after.standard))
     now = datetime.now(UTC)
     changes = [Change(when=now, who=who, what=line) for line in lines]
     return report.model_copy(update={"changes": [*old.changes, *changes]})
 
 
+def _said(score: ScoreRecord) -> tuple[str, Bilingual]:
+    """Score and grade, the latter by its name in English."""
+    titles = score.grades
+    return f"{float(Texts().score(score.score)):g}", Bilingual(
+        en=score.grade, zh=titles[score.grade].zh if score.grade in titles else score.grade
+    )
+
+
 def _listed(numbers: Sequence[int]) -> str:
-    """Ids as people write them: "finding 3", "findings 1-4, 7"."""
+    """Ids as people write them: "3", "1-4, 7"."""
     spans: list[list[int]] = []
     for number in sorted(numbers):
         if spans and number == spans[-1][1] + 1:
             spans[-1][1] = number
         else:
             spans.append([number, number])
-    text = ", ".join(f"{first}" if first == last else f"{first}-{last}" for first, last in spans)
-    return f"finding{'s' if len(numbers) > 1 else ''} {text}"
+    return ", ".join(f"{first}" if first == last else f"{first}-{last}" for first, last in spans)

@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from time import perf_counter
 
 from pydantic import ValidationError
 
@@ -65,6 +66,7 @@ def _inspect_one(scene: str, folder: Path, inspector: Inspector, progress: Batch
     def scene_progress(stage: str, share: float) -> None:
         progress(scene, stage, share)
 
+    started = perf_counter()
     try:
         report = inspect_scene(scene, folder, inspector, progress=scene_progress)
     except OutputError:
@@ -82,7 +84,7 @@ def _inspect_one(scene: str, folder: Path, inspector: Inspector, progress: Batch
         progress(scene, "done", 1.0)
         return SceneResult(scene, folder, report)
     progress(scene, "failed", 1.0)
-    return SceneResult(scene, folder, failure)
+    return SceneResult(scene, folder, replace(failure, seconds=perf_counter() - started))
 
 
 def _failure(scene: str, error: str, hint: str) -> Failure:

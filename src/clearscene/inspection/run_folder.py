@@ -2,7 +2,7 @@
 
 import hashlib
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +15,14 @@ from rasterio.crs import CRS
 from shapely.geometry.base import BaseGeometry
 
 from clearscene.atomic import replacing
-from clearscene.errors import OutputError, ResultError
+from clearscene.errors import ResultError
 from clearscene.grid import Grid
+from clearscene.inspection.layers import defect_columns, plain_rows, scene_columns, unit_columns
 from clearscene.inspection.polygon_file import to_pixels
-from clearscene.inspection.result import Finding, Report, SceneInfo
+from clearscene.inspection.result import Report, SceneInfo
 from clearscene.inspection.standard import Standard, load_standard, standard_text
-from clearscene.inspection.taxonomy import BY_NAME
-from clearscene.vector.geopackage import decode, edit
+from clearscene.vector.geopackage import decode, edit, unwritable
+from clearscene.vector.layer import Column
 
 __all__ = [
     "STANDARD_NAME",
@@ -32,7 +33,7 @@ __all__ = [
     "keep_standard",
     "open_run",
     "remember_shapes",
-    "write_defects",
+    "write_layers",
 ]
 
 STANDARD_NAME = "standard.toml"
@@ -40,8 +41,6 @@ STANDARD_NAME = "standard.toml"
 
 _SHAPES = "clearscene_shapes"
 """Table with a hash of each polygon as last scored. It is not registered as a layer, so QGIS does not list it."""
-
-_CLOSE_IT = "Save the edits and close the layer in QGIS; make the file writable."
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +91,7 @@ class RunFolder:
         """
         try:
             with edit(self.gpkg) as database:
-                column, key = _geometry_column(database), _key_column(database)
+                column, key = _defects_column(database), _key_column(database)
                 shapes = _hashes(database)
                 found = database.execute(f'SELECT * FROM "defects" ORDER BY "{key}"').fetchall()
         except sqlite3.DatabaseError as error:
@@ -102,6 +101,16 @@ class RunFolder:
             for values in found
             if values[column] is not None
         ]
+
+    def unit_polygons(self) -> dict[str, BaseGeometry]:
+        """The polygons of the `units` layer in pixel coordinates, by name; none if there is no such layer."""
+        with edit(self.gpkg) as database:
+            column = _geometry_column(database, "units")
+            if column is None:
+                return {}
+            found = database.execute(f'SELECT "name", "{column}" AS shape FROM "units"').fetchall()
+        shapes = {str(row["name"]): row["shape"] for row in found if row["shape"] is not None}
+        return {name: to_pixels(decode(shape), self.grid) for name, shape in shapes.items()}
 
 
 def open_run(path: str | Path) -> RunFolder:
@@ -155,7 +164,7 @@ def check_writable(gpkg: Path) -> None:
             database.execute("BEGIN IMMEDIATE")
             database.execute("ROLLBACK")
     except sqlite3.DatabaseError as error:
-        raise OutputError(f"{gpkg} cannot be written: {error}.", hint=_CLOSE_IT) from error
+        raise unwritable(gpkg, error) from error
 
 
 def remember_shapes(gpkg: Path) -> None:
@@ -167,29 +176,51 @@ def remember_shapes(gpkg: Path) -> None:
     Raises:
         OutputError: The file cannot be written.
     """
-    write_defects(gpkg, {})
+    try:
+        with edit(gpkg) as database:
+            _keep_hashes(database, _defects_column(database))
+    except sqlite3.DatabaseError as error:
+        raise unwritable(gpkg, error) from error
 
 
-def write_defects(gpkg: Path, findings: Mapping[int, Finding]) -> None:
-    """Write findings, by feature id, into the attributes of the `defects` layer: all of them or none.
+def write_layers(gpkg: Path, report: Report, fids: Sequence[int]) -> None:
+    """Bring the attributes of the layers up to a report: `defects`, `scene` and `units`, all of it or nothing.
 
-    Shapes stay as they are, and their hashes are kept as in `remember_shapes`. Columns that the
-    layer lacks are left out.
+    Shapes stay as they are, and their hashes are kept as in `remember_shapes`. Layers and columns
+    that the file lacks are left out.
+
+    Args:
+        gpkg: The GeoPackage of the run.
+        report: What is written.
+        fids: Feature id in `defects` of each finding of the report.
 
     Raises:
         OutputError: The file cannot be written, for example because QGIS holds unsaved edits.
     """
     try:
         with edit(gpkg) as database:
-            key, column = _key_column(database), _geometry_column(database)
-            present = {str(info["name"]) for info in database.execute('PRAGMA table_info("defects")')}
-            for fid, finding in findings.items():
-                values = {name: value for name, value in _values(finding).items() if name in present}
-                assignments = ", ".join(f'"{name}" = ?' for name in values)
-                database.execute(f'UPDATE "defects" SET {assignments} WHERE "{key}" = ?', [*values.values(), fid])
-            _keep_hashes(database, column)
+            key = _key_column(database)
+            _update(database, "defects", defect_columns(report.findings), {key: fids})
+            _update(database, "scene", scene_columns(report), {})
+            _update(database, "units", unit_columns(report.units), {"name": [unit.unit for unit in report.units]})
+            _keep_hashes(database, _defects_column(database))
     except sqlite3.DatabaseError as error:
-        raise OutputError(f"{gpkg} cannot be written: {error}.", hint=_CLOSE_IT) from error
+        raise unwritable(gpkg, error) from error
+
+
+def _update(
+    database: sqlite3.Connection, table: str, columns: Mapping[str, Column], where: Mapping[str, Sequence[object]]
+) -> None:
+    """Write rows into a table, each where the columns of `where` have its values."""
+    present = {str(info["name"]) for info in database.execute(f'PRAGMA table_info("{table}")')}
+    kept = {name: values for name, values in columns.items() if name in present and name not in where}
+    if not kept:
+        return
+    assignments = ", ".join(f'"{name}" = ?' for name in kept)
+    condition = " WHERE " + " AND ".join(f'"{name}" = ?' for name in where) if where else ""
+    for i, row in enumerate(plain_rows(kept)):
+        place = [values[i] for values in where.values()]
+        database.execute(f'UPDATE "{table}" SET {assignments}{condition}', [*row.values(), *place])
 
 
 def _row(values: dict[str, Any], *, column: str, key: str, shapes: Mapping[int, str], grid: Grid) -> Row:
@@ -200,21 +231,18 @@ def _row(values: dict[str, Any], *, column: str, key: str, shapes: Mapping[int, 
     return Row(fid, values, to_pixels(geometry, grid), is_as_scored)
 
 
-def _values(finding: Finding) -> dict[str, Any]:
-    """Columns of the `defects` layer for a finding."""
-    defect = BY_NAME[finding.type]
-    left, top, right, bottom = finding.bounds_px
-    record = finding.model_dump(mode="json", exclude={"bounds_px", "n_parts"})
-    titles = {"type_en": defect.title, "type_zh": defect.title_zh}
-    return {**record, **titles, "left": left, "top": top, "right": right, "bottom": bottom}
-
-
-def _geometry_column(database: sqlite3.Connection) -> str:
-    query = "SELECT column_name FROM gpkg_geometry_columns WHERE table_name = 'defects'"
-    found = database.execute(query).fetchone()
-    if found is None:
+def _defects_column(database: sqlite3.Connection) -> str:
+    column = _geometry_column(database, "defects")
+    if column is None:
         raise sqlite3.DatabaseError("there is no layer of this name")
-    return str(found[0])
+    return column
+
+
+def _geometry_column(database: sqlite3.Connection, layer: str) -> str | None:
+    """Name of the geometry column of a layer; None if there is no such layer."""
+    query = "SELECT column_name FROM gpkg_geometry_columns WHERE table_name = ?"
+    found = database.execute(query, (layer,)).fetchone()
+    return None if found is None else str(found[0])
 
 
 def _key_column(database: sqlite3.Connection) -> str:

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from clearscene.inspection.bilingual import Bilingual
-from clearscene.inspection.report_texts import Texts, defect_title, say
+from clearscene.inspection.report_texts import NARROW_SPACE, Texts, defect_title, say
 from clearscene.inspection.result import Finding, ScoreRecord, Status
 from clearscene.inspection.standard import Rating, Standard
-from clearscene.inspection.taxonomy import BY_NAME, TYPES
+from clearscene.inspection.taxonomy import TYPES
 
 __all__ = [
     "NOT_INSPECTED",
@@ -314,7 +314,7 @@ def _amount(rule: Rating, value: float) -> Bilingual:
     """What a rule has measured, with its unit."""
     match rule.measure:
         case "area_fraction":
-            return say("share_of_inspected", _NUMBER.percent(value))
+            return say("share_of_inspected", _percent(value))
         case "area_m2":
             return say("amount_m2", _NUMBER.number(value))
         case "count":
@@ -329,6 +329,11 @@ def _amount(rule: Rating, value: float) -> Bilingual:
             return say("amount_length_per_km2", _NUMBER.number(value))
 
 
+def _percent(fraction: float) -> Bilingual:
+    """A percentage with a plain space, which every terminal can print."""
+    return Bilingual(en=Texts("en").percent(fraction).replace(NARROW_SPACE, " "), zh=Texts("zh").percent(fraction))
+
+
 def _why_unscored(type_name: str, standard: Standard) -> Bilingual:
-    key = "type_not_scored" if type_name in standard.not_scored else "type_not_measured"
-    return say(key, defect_title(type_name))
+    title = defect_title(type_name)
+    return say("type_not_scored", title) if type_name in standard.not_scored else say("type_not_measured", title)

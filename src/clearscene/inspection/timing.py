@@ -1,10 +1,14 @@
 """How long each stage of a run took, and the most memory it held."""
 
-import resource
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+try:
+    import resource
+except ImportError:  # Windows has no such module, and its peak is not measured
+    resource = None  # type: ignore[assignment]
 
 __all__ = ["Stopwatch", "peak_memory_mb"]
 
@@ -31,7 +35,9 @@ class Stopwatch:
             self.stages[name] = self.stages.get(name, 0.0) + time.perf_counter() - start
 
 
-def peak_memory_mb() -> float:
-    """The most memory this process has held since it started, in MB (10^6 bytes)."""
+def peak_memory_mb() -> float | None:
+    """The most memory this process has held since it started, MB (10^6 bytes); None where that is not known."""
+    if resource is None:
+        return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return float(peak if sys.platform == "darwin" else peak * 1024) / 1e6

@@ -1,5 +1,6 @@
 """The scene as detectors see it: windows with a margin, stretched, with what is valid and inspected."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,13 +31,15 @@ class Look:
     core: tuple[slice, slice]
     """Where `window` lies in the arrays of `view`."""
     declared: NDArray[np.bool_]
-    """(row, col) of `window`: False where nodata, alpha or a mask says so, or nothing could be read."""
+    """(row, col) of `window`: False where nodata, alpha or a mask says so, and where nothing could be read."""
     collar: NDArray[np.bool_]
     """(row, col) of `window`."""
     inspected: NDArray[np.bool_]
     """(row, col) of `window`: valid, inside the area of interest, not ignored, and readable."""
-    unreadable: list[tuple[Window, str]]
-    """Blocks of `window` that could not be read, with the reason."""
+    unreadable: NDArray[np.bool_]
+    """(row, col) of `window`: True where nothing could be read."""
+    damage: list[tuple[Window, str]]
+    """Blocks that could not be read and meet `window`, with the reason."""
 
 
 class SceneViewer:
@@ -67,6 +70,7 @@ class SceneViewer:
             is_lossy=self.scene.is_lossy,
         )
         core = _inside(window, wide)
+        damage = [(block, why) for block, why in unreadable if _meets(block, window)]
         return Look(
             window=window,
             view=view,
@@ -74,7 +78,8 @@ class SceneViewer:
             declared=pixels.valid[core],
             collar=collar[core],
             inspected=valid[core] & self._wanted(window),
-            unreadable=[(block, why) for block, why in unreadable if _meets(block, window)],
+            unreadable=_covered([block for block, _ in damage], window),
+            damage=damage,
         )
 
     def display(self, window: Window, out_shape: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
@@ -125,6 +130,15 @@ def _inside(window: Window, outer: Window) -> tuple[slice, slice]:
     """Where `window` lies in an array of `outer`."""
     (rows, cols), (top, left) = slices(window), (round(outer.row_off), round(outer.col_off))
     return slice(rows.start - top, rows.stop - top), slice(cols.start - left, cols.stop - left)
+
+
+def _covered(blocks: Sequence[Window], window: Window) -> NDArray[np.bool_]:
+    """The pixels (row, col) of a window that lie in one of the blocks."""
+    covered = np.zeros((round(window.height), round(window.width)), np.bool_)
+    for block in blocks:
+        rows, cols = _inside(block, window)
+        covered[max(0, rows.start) : max(0, rows.stop), max(0, cols.start) : max(0, cols.stop)] = True
+    return covered
 
 
 def _meets(one: Window, two: Window) -> bool:

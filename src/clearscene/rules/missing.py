@@ -13,12 +13,13 @@ written as JPEG are not found by this rule.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from clearscene.errors import OptionError
 from clearscene.grid import expand, slices, windows
+from clearscene.rules.missing_edge import FAR, NEAR, SURROUND, EdgeContrast, grown, long_runs, pool
+from clearscene.rules.missing_lossy import REACH, LossyEdge, score_lossy
 from clearscene.rules.rule import Evidence, View
 from clearscene.runs import Components
 
@@ -32,20 +33,8 @@ Sums = NDArray[np.float64]
 UNDECIDED = 0.5
 """Confidence of a pixel that sees no edge: the middle of a block wider than the halo."""
 
-NEAR = 4
-"""Pixels within which the ring is pooled first: enough for a point, and it keeps neighbors apart."""
-
-NEAR_RING = 6
-"""Ring pixels that this small pool must hold."""
-
 POINT = 12
 """Pixels of the region up to which the small pool is asked; wider regions give the steadier large pool."""
-
-FAR = 24
-"""Pixels within which the ring is pooled for whatever lies deeper in a block."""
-
-SURROUND = 3
-"""Pixels around a ring pixel that make its surround: past the blur of a lens."""
 
 BLOCK = 256
 """Side of the blocks that are worked on; those without black or white are skipped."""
@@ -94,6 +83,10 @@ class MissingRule:
     """Levels of 255 that the ring of black must have on average (8-bit scenes)."""
     min_white: float = 30.0
     """Levels of 255 that the ring of white must lack on average."""
+    lossy_sharpness: float = 0.76
+    """Contrast of the ring over that of its surround, from which on an edge is hard, after compression with loss."""
+    min_lossy_black: float = 24.0
+    """Levels of 255 that the ring of black must have on average, after compression with loss."""
     min_run: int = 17
     """Pixels in a row or column that a lost band takes at least."""
     name: str = "missing"
@@ -106,7 +99,7 @@ class MissingRule:
     @property
     def halo(self) -> int:
         """Pixels that `detect` needs around each pixel: pool, surround, ring and the longest run."""
-        return FAR + SURROUND + 2 + self.min_run if self.mode == "default" else 0
+        return max(REACH, FAR + SURROUND + 2 + self.min_run) if self.mode == "default" else 0
 
     def detect(self, view: View) -> Evidence:
         """Mark missing pixels."""
@@ -115,6 +108,8 @@ class MissingRule:
         if self.mode == "paper":
             mask = black | white
             return Evidence(mask, mask.astype(np.float32))
+        if view.is_lossy and view.data.dtype == np.uint8:
+            return self._detect_lossy(view)
         return self._detect_hard(view, black, white)
 
     def accept(self, components: Components) -> Mask:
@@ -156,10 +151,19 @@ class MissingRule:
             for band, target in targets:
                 self._score(score, view.data[band : band + 1], view.valid, target)
         if view.collar.any():
-            rim = _grown(view.collar, COLLAR_MARGIN)
+            rim = grown(view.collar, COLLAR_MARGIN)
             score[rim], against[rim] = 0, False
-        wide = _pool(flat.astype(np.float32), NEAR) > POINT if flat.any() else flat
+        wide = pool(flat.astype(np.float32), NEAR) > POINT if flat.any() else flat
         return Evidence((score >= UNDECIDED) | (wide & (score >= KEPT)) | against, score)
+
+    def _detect_lossy(self, view: View) -> Evidence:
+        score = np.zeros(view.valid.shape, np.float32)
+        for is_white, least in ((False, self.min_lossy_black), (True, self.min_white)):
+            edge = LossyEdge(self.lossy_sharpness, least)
+            np.maximum(score, score_lossy(view.data, view.valid, is_white=is_white, edge=edge), out=score)
+        if view.collar.any():
+            score[grown(view.collar, COLLAR_MARGIN)] = 0
+        return Evidence(score >= KEPT, score)
 
     def _score(self, score: NDArray[np.float32], data: NDArray[np.generic], valid: Mask, target: "_Target") -> None:
         """Raise `score` (row, col) in place where `target` has hard edges, block by block where it has pixels."""
@@ -175,10 +179,10 @@ class MissingRule:
 
     def _margin(self, data: NDArray[np.generic], valid: Mask, target: "_Target") -> NDArray[np.float32]:
         """Confidence of the pixels of `target`, 0 elsewhere, (row, col)."""
-        ring = _grown(target.region, 1) & valid & ~target.excluded & ~target.region
+        ring = grown(target.region, 1) & valid & ~target.excluded & ~target.region
         surround = valid & ~target.excluded & ~target.region & ~ring
-        contrast = _Contrast.of(_difference(data, target.color), ring, surround)
-        large = _pool(target.region.astype(np.float32), NEAR) > POINT
+        contrast = EdgeContrast.of(_difference(data, target.color), ring, surround)
+        large = pool(target.region.astype(np.float32), NEAR) > POINT
         ratio, strength = contrast.pooled(target.region, large)
         hard = np.where(large, self.sharpness, self.point_sharpness)
         margin = np.where(ratio >= hard, 0.5 + 0.5 * (ratio - hard) / (1 - hard), 0.5 * ratio / hard)
@@ -201,14 +205,14 @@ class MissingRule:
                 dead = (view.data[band] == color) & view.valid
                 if np.count_nonzero(dead) < self.min_run:
                     continue
-                region = _long_runs(dead & live[others].all(axis=0), self.min_run | 1)
+                region = long_runs(dead & live[others].all(axis=0), self.min_run | 1)
                 if not region.any():
                     continue
                 calm = _undisturbed(view, region, dead, others)
                 against |= region & ~calm
                 region &= calm
                 # Without edge or black and white in reach the whole neighborhood is dead: that speaks for itself.
-                speaks = _pool(flat.astype(np.float32), FAR) == 0
+                speaks = pool(flat.astype(np.float32), FAR) == 0
                 targets.append((band, _Target(region, color, least, dead | flat, speaks)))
         return targets, against
 
@@ -235,39 +239,6 @@ class _Target:
         return _Target(self.region[box], self.color, self.least, self.excluded[box], self.speaks[box])
 
 
-@dataclass(frozen=True, eq=False)
-class _Contrast:
-    """Difference from the color on the ring of a region, and on the surround of each ring pixel."""
-
-    count: NDArray[np.floating]
-    ring: NDArray[np.floating]
-    surround: NDArray[np.floating]
-
-    @classmethod
-    def of(cls, difference: NDArray[np.floating], ring: Mask, outside: Mask) -> "_Contrast":
-        """All (row, col); ring pixels without surround are left out."""
-        n = _pool(outside.astype(difference.dtype), SURROUND)
-        total = _pool(np.where(outside, difference, 0), SURROUND)
-        ring = ring & (n > 0)
-        # Whole numbers keep sums exact, so that they do not depend on how the scene was cut.
-        mean = np.rint(total / np.maximum(n, 1))
-        zero = difference.dtype.type(0)
-        return cls(ring.astype(difference.dtype), np.where(ring, difference, zero), np.where(ring, mean, zero))
-
-    def pooled(self, region: Mask, large: Mask) -> tuple[Sums, Sums]:
-        """Ring over surround, and mean difference on the ring, around each pixel; NaN without a ring: (row, col)."""
-        count, ring, surround = (_pool(part, NEAR) for part in (self.count, self.ring, self.surround))
-        lonely = region & (large | (count < NEAR_RING))
-        if lonely.any():
-            far = [_pool(part, FAR) for part in (self.count, self.ring, self.surround)]
-            count, ring, surround = (
-                np.where(lonely, wide, near) for wide, near in zip(far, (count, ring, surround), strict=True)
-            )
-        with np.errstate(invalid="ignore", divide="ignore"):
-            ratio = np.where(count > 0, ring / np.maximum(surround, 1), np.nan)
-            return np.asarray(ratio, np.float64), np.asarray(ring / count, np.float64)
-
-
 def _all_bands(flags: Mask) -> Mask:
     return np.asarray(np.logical_and.reduce(flags))
 
@@ -277,17 +248,6 @@ def _difference(data: NDArray[np.generic], color: float) -> NDArray[np.floating]
     kind = np.float32 if data.dtype == np.uint8 else np.float64
     far: NDArray[np.floating] = data.astype(kind)
     return np.asarray(np.abs(far - color).sum(axis=0))
-
-
-def _pool(values: NDArray[np.floating], radius: int) -> NDArray[np.floating]:
-    """Sum over a square of 2 x radius + 1 pixels; nothing lies beyond the border."""
-    side = 2 * radius + 1
-    return np.asarray(cv2.boxFilter(values, -1, (side, side), normalize=False, borderType=cv2.BORDER_CONSTANT))
-
-
-def _grown(mask: Mask, radius: int) -> Mask:
-    side = 2 * radius + 1
-    return np.asarray(cv2.dilate(np.ascontiguousarray(mask).view(np.uint8), np.ones((side, side), np.uint8)) > 0)
 
 
 def _around(mask: Mask, margin: int) -> tuple[slice, slice] | None:
@@ -302,17 +262,6 @@ def _around(mask: Mask, margin: int) -> tuple[slice, slice] | None:
     )
 
 
-def _long_runs(mask: Mask, length: int) -> Mask:
-    """The pixels that lie in a horizontal or vertical run of at least `length`, an odd number."""
-    pixels = mask.view(np.uint8)
-    found = np.zeros_like(pixels)
-    for shape in ((1, length), (length, 1)):
-        kernel = np.ones(shape, np.uint8)
-        core = cv2.erode(pixels, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-        np.maximum(found, cv2.dilate(core, kernel), out=found)
-    return found.view(np.bool_)
-
-
 def _undisturbed(view: View, region: Mask, dead: Mask, others: NDArray[np.integer]) -> Mask:
     """Where the other bands do not change at the edge of a region by half as much as a lost band does.
 
@@ -323,13 +272,13 @@ def _undisturbed(view: View, region: Mask, dead: Mask, others: NDArray[np.intege
     if box is None:
         return result
     inner = region[box]
-    ring = _grown(inner, 1) & ~dead[box] & view.valid[box]
-    rim = inner & _grown(ring, 1)
+    ring = grown(inner, 1) & ~dead[box] & view.valid[box]
+    rim = inner & grown(ring, 1)
     rest = _difference(view.data[(others, *box)], 0.0)
     kind = rest.dtype
-    n_in, n_out = (_pool(m.astype(kind), FAR) for m in (rim, ring))
+    n_in, n_out = (pool(m.astype(kind), FAR) for m in (rim, ring))
     mean_in, mean_out = (
-        _pool(np.where(m, rest, 0).astype(kind), FAR) / np.maximum(n, 1) for m, n in ((rim, n_in), (ring, n_out))
+        pool(np.where(m, rest, 0).astype(kind), FAR) / np.maximum(n, 1) for m, n in ((rim, n_in), (ring, n_out))
     )
     change = np.abs(mean_in - mean_out)
     result[box] = (n_in == 0) | (n_out == 0) | (change <= 0.15 * np.maximum(mean_in, mean_out))

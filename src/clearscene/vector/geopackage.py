@@ -21,7 +21,7 @@ from clearscene.errors import OutputError, VectorError
 from clearscene.vector.layer import Layer, output_errors, write_layer
 from clearscene.vector.style import Style, qml
 
-__all__ = ["decode", "edit", "encode", "write_geopackage"]
+__all__ = ["decode", "edit", "encode", "unwritable", "write_geopackage"]
 
 Bounds = tuple[float, float, float, float]
 
@@ -91,7 +91,7 @@ def edit(path: Path, *, timeout_s: float = 5.0) -> Iterator[sqlite3.Connection]:
             tables = database.execute("SELECT table_name, column_name FROM gpkg_geometry_columns").fetchall()
         except sqlite3.DatabaseError as error:
             if "locked" in str(error):
-                raise _locked(path, error) from error
+                raise unwritable(path, error) from error
             raise VectorError(f"{path} is not a GeoPackage: {error}") from error
         database.row_factory = sqlite3.Row
         try:
@@ -103,7 +103,22 @@ def edit(path: Path, *, timeout_s: float = 5.0) -> Iterator[sqlite3.Connection]:
         except sqlite3.OperationalError as error:
             if "locked" not in str(error) and "readonly" not in str(error):
                 raise
-            raise _locked(path, error) from error
+            raise unwritable(path, error) from error
+
+
+def unwritable(path: Path, error: Exception) -> OutputError:
+    """The error for a GeoPackage that sqlite cannot write, in words that say what to do."""
+    text = str(error)
+    if "locked" in text:
+        return OutputError(
+            f"{path} is locked by another program.",
+            hint="Save the edits in QGIS and close the layer there, or close the program that holds the file.",
+        )
+    if "readonly" in text:
+        return OutputError(f"{path} is read-only.", hint="Make the file and its folder writable.")
+    return OutputError(
+        f"{path} cannot be written: {text}.", hint="Check that the folder is writable and the disk not full."
+    )
 
 
 def encode(geometry: BaseGeometry, srs_id: int) -> bytes:
@@ -140,10 +155,6 @@ def _check_index(database: sqlite3.Connection, layers: Sequence[Layer]) -> None:
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def _locked(path: Path, error: Exception) -> OutputError:
-    return OutputError(f"{path} cannot be changed: {error}.", hint="Close the program that edits it, QGIS perhaps.")
 
 
 def _header_size(blob: bytes) -> int:

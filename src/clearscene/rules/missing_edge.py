@@ -1,0 +1,87 @@
+"""How hard the edge of a region is: the difference from its color on the ring, over that of the surround.
+
+What passed a lens fades over a pixel or more, so its ring, one pixel out, is nearer to the color
+than the ground further out. What was lost has no such edge, and the ratio is near 1. The ratio
+needs no threshold of brightness, so it holds in dark and in bright scenes.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["FAR", "NEAR", "SURROUND", "EdgeContrast", "grown", "long_runs", "opened", "pool"]
+
+Mask = NDArray[np.bool_]
+Sums = NDArray[np.float64]
+
+NEAR = 4
+"""Pixels within which the ring is pooled first: enough for a point, and it keeps neighbors apart."""
+
+NEAR_RING = 6
+"""Ring pixels that this small pool must hold."""
+
+FAR = 24
+"""Pixels within which the ring is pooled for whatever lies deeper in a block."""
+
+SURROUND = 3
+"""Pixels around a ring pixel that make its surround: past the blur of a lens."""
+
+
+@dataclass(frozen=True, eq=False)
+class EdgeContrast:
+    """Difference from the color on the ring of a region, and on the surround of each ring pixel."""
+
+    count: NDArray[np.floating]
+    ring: NDArray[np.floating]
+    surround: NDArray[np.floating]
+
+    @classmethod
+    def of(cls, difference: NDArray[np.floating], ring: Mask, outside: Mask) -> "EdgeContrast":
+        """All (row, col); ring pixels without surround are left out."""
+        n = pool(outside.astype(difference.dtype), SURROUND)
+        total = pool(np.where(outside, difference, 0), SURROUND)
+        ring = ring & (n > 0)
+        # Whole numbers keep sums exact, so that they do not depend on how the scene was cut.
+        mean = np.rint(total / np.maximum(n, 1))
+        zero = difference.dtype.type(0)
+        return cls(ring.astype(difference.dtype), np.where(ring, difference, zero), np.where(ring, mean, zero))
+
+    def pooled(self, region: Mask, large: Mask) -> tuple[Sums, Sums]:
+        """Ring over surround, and mean difference on the ring, around each pixel; NaN without a ring: (row, col)."""
+        count, ring, surround = (pool(part, NEAR) for part in (self.count, self.ring, self.surround))
+        lonely = region & (large | (count < NEAR_RING))
+        if lonely.any():
+            far = [pool(part, FAR) for part in (self.count, self.ring, self.surround)]
+            count, ring, surround = (
+                np.where(lonely, wide, near) for wide, near in zip(far, (count, ring, surround), strict=True)
+            )
+        with np.errstate(invalid="ignore", divide="ignore"):
+            ratio = np.where(count > 0, ring / np.maximum(surround, 1), np.nan)
+            return np.asarray(ratio, np.float64), np.asarray(ring / count, np.float64)
+
+
+def pool(values: NDArray[np.floating], radius: int) -> NDArray[np.floating]:
+    """Sum over a square of 2 x radius + 1 pixels; nothing lies beyond the border."""
+    side = 2 * radius + 1
+    return np.asarray(cv2.boxFilter(values, -1, (side, side), normalize=False, borderType=cv2.BORDER_CONSTANT))
+
+
+def grown(mask: Mask, radius: int) -> Mask:
+    """The mask dilated by a square of 2 x radius + 1 pixels."""
+    side = 2 * radius + 1
+    return np.asarray(cv2.dilate(np.ascontiguousarray(mask).view(np.uint8), np.ones((side, side), np.uint8)) > 0)
+
+
+def opened(mask: Mask, height: int, width: int) -> Mask:
+    """The pixels that a rectangle of odd sides, wholly inside the mask, can cover; nothing lies beyond the border."""
+    kernel = np.ones((height, width), np.uint8)
+    pixels = np.ascontiguousarray(mask).view(np.uint8)
+    core = cv2.erode(pixels, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    return np.asarray(cv2.dilate(core, kernel) > 0)
+
+
+def long_runs(mask: Mask, length: int) -> Mask:
+    """The pixels that lie in a horizontal or vertical run of at least `length`, an odd number."""
+    return opened(mask, 1, length) | opened(mask, length, 1)
