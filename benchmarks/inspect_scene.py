@@ -20,11 +20,11 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
-from make_scene import make_mosaic
 from rasterio.windows import Window
 
 from clearscene.raster.scene import open_scene
 from clearscene.synth.scene import SceneSpec, make_scene
+from make_scene import make_mosaic
 
 BLOCK = 512
 
@@ -65,9 +65,9 @@ def scenes(options: argparse.Namespace) -> list[Path]:
 def make_sparse(out: Path, source: Path) -> None:
     """60,000 x 60,000 px with the scene `source` in four places, else nodata that takes no space."""
     with rasterio.open(source) as scene:
-        profile = dict(driver="GTiff", count=3, dtype="uint8", height=60_000, width=60_000, nodata=0)
-        profile |= dict(tiled=True, blockxsize=BLOCK, blockysize=BLOCK, compress="deflate", SPARSE_OK=True)
-        profile |= dict(crs=scene.crs, transform=scene.transform, BIGTIFF="YES")
+        profile = {"driver": "GTiff", "count": 3, "dtype": "uint8", "height": 60_000, "width": 60_000, "nodata": 0}
+        profile |= {"tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "deflate", "SPARSE_OK": True}
+        profile |= {"crs": scene.crs, "transform": scene.transform, "BIGTIFF": "YES"}
         with rasterio.open(out, "w", **profile) as target:
             for row, col in ((0, 0), (10_240, 45_056), (30_720, 20_480), (49_152, 49_152)):
                 for top in range(0, scene.height, BLOCK):

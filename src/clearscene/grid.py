@@ -91,9 +91,7 @@ class PixelArea:
     The area varies slowly, so it is computed on a lattice of points and interpolated between them.
     """
 
-    def __init__(
-        self, row_knots: NDArray[np.float64], col_knots: NDArray[np.float64], areas: NDArray[np.float64]
-    ):
+    def __init__(self, row_knots: NDArray[np.float64], col_knots: NDArray[np.float64], areas: NDArray[np.float64]):
         self._row_knots, self._col_knots, self._areas = row_knots, col_knots, areas
 
     @classmethod
@@ -114,9 +112,7 @@ class PixelArea:
             ) from error
         areas = np.empty((AREA_LATTICE, AREA_LATTICE))
         geod = Geod(ellps="WGS84")
-        step = max(
-            1.0, min(grid.height, grid.width) / 64
-        )  # cells of some pixels: a lone pixel drowns in rounding
+        step = max(1.0, min(grid.height, grid.width) / 64)  # cells of some pixels: a lone pixel drowns in rounding
         for i, row in enumerate(row_knots):
             for j, col in enumerate(col_knots):
                 areas[i, j] = _cell_area(grid.transform, row, col, step, to_lonlat, geod)
@@ -133,9 +129,7 @@ class PixelArea:
         return np.asarray(top * (1 - u) + bottom * u)
 
 
-def _cell_area(
-    transform: Affine, row: float, col: float, size: float, to_lonlat: Transformer, geod: Geod
-) -> float:
+def _cell_area(transform: Affine, row: float, col: float, size: float, to_lonlat: Transformer, geod: Geod) -> float:
     """Area of one pixel at (row, col), from a cell of `size` pixels around it."""
     half = size / 2
     corners = [
@@ -150,9 +144,7 @@ def _cell_area(
     return float(abs(area)) / size**2
 
 
-def _locate(
-    knots: NDArray[np.float64], values: NDArray[np.float64]
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+def _locate(knots: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Index of the knot at or below each value, and the fraction of the way to the next."""
     index = np.clip(np.searchsorted(knots, values, side="right") - 1, 0, len(knots) - 2)
     return index, (values - knots[index]) / (knots[index + 1] - knots[index])

@@ -92,9 +92,7 @@ class Runs:
             return cls.empty()
         if len(held) == 1:
             return held[0]
-        rows, starts, stops = (
-            np.concatenate([getattr(p, f) for p in held]) for f in ("rows", "starts", "stops")
-        )
+        rows, starts, stops = (np.concatenate([getattr(p, f) for p in held]) for f in ("rows", "starts", "stops"))
         return _merged(rows, starts, stops, np.concatenate([p.weights for p in held]))
 
     def __len__(self) -> int:
@@ -269,7 +267,7 @@ def measure(runs: Runs, labels: NDArray[np.int64]) -> Components:
     long, short = (row_var + col_var) / 2 + spread, (row_var + col_var) / 2 - spread
     return Components(
         areas=area.astype(np.int64),
-        weights=np.bincount(labels, runs.weights, n),
+        weights=np.asarray(np.bincount(labels, runs.weights, n), np.float64),
         tops=_extreme(np.minimum, labels, runs.rows, n),
         bottoms=_extreme(np.maximum, labels, runs.rows + 1, n),
         lefts=_extreme(np.minimum, labels, runs.starts, n),
@@ -280,9 +278,7 @@ def measure(runs: Runs, labels: NDArray[np.int64]) -> Components:
     )
 
 
-def _extreme(
-    ufunc: np.ufunc, labels: NDArray[np.int64], values: NDArray[np.int32], n: int
-) -> NDArray[np.int32]:
+def _extreme(ufunc: np.ufunc, labels: NDArray[np.int64], values: NDArray[np.int32], n: int) -> NDArray[np.int32]:
     """Smallest or largest value of each label, (n,)."""
     start = np.iinfo(np.int32).max if ufunc is np.minimum else np.iinfo(np.int32).min
     result = np.full(n, start, np.int32)
@@ -341,9 +337,7 @@ def _overlap(upon: Runs, runs: Runs, step: int) -> NDArray[np.int64]:
     if len(upon) == 0:
         return np.zeros(len(runs), np.int64)
     first, second = _expanded(*_neighbors(runs, upon, step, 0))
-    shared = np.minimum(runs.stops[first], upon.stops[second]) - np.maximum(
-        runs.starts[first], upon.starts[second]
-    )
+    shared = np.minimum(runs.stops[first], upon.stops[second]) - np.maximum(runs.starts[first], upon.starts[second])
     return np.bincount(first, shared, len(runs)).astype(np.int64)
 
 

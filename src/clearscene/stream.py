@@ -3,6 +3,7 @@
 Nothing here knows what a model is: callables are handed in.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -27,6 +28,7 @@ Result = TypeVar("Result")
 PIECE_WIDTH = 2048
 """Widest piece that is handed over at once, in grid pixels; bounds what its consumer allocates."""
 
+RESERVED_BYTES = 700_000_000
 NETWORK_BYTES_PER_PIXEL = 800
 """Activations of a segmentation network that runs: about 200 MB for a 512 x 512 tile of a small U-Net."""
 
@@ -78,33 +80,58 @@ def plan_stream(
 ) -> StreamPlan:
     """Fit workers and strip width into `memory_limit` bytes for a scene `width` pixels wide.
 
-    With `s` the tile size in grid pixels, `n` the classes (background included), `b` the bands, `r` the
-    reduction of each spec, the estimate is the sum over the specs of::
+    700 MB are left to the interpreter, its libraries, the raster cache and what is found. Of the rest,
+    with `s` the tile size in grid pixels, `n` the classes (background included), `b` the bands, `r` the
+    reduction of each spec, the need is estimated as the sum over the specs of::
 
-        tiles    s^2 * (ahead * (5 b + 4 n) + workers * (8 n + 800))
+        tiles    s^2 * (ahead * (5 b + 4 n) + workers * 8 n)
         strip    strip_width / r * 4 (n + 1) * (2 s)          accumulator, with room for rows that wait
-        piece    s * 2048 * 4 * 4 n                           what the consumer holds of one piece
 
-    The strip is made as wide as the rest allows, up to the scene.
+    and, for the largest s, `workers * 800 s^2` for the network and `s * 2048 * 16 n` for what the consumer
+    holds. If a strip of one tile does not fit, fewer workers are taken; then the strip is made as wide
+    as the rest allows, up to the scene.
 
     Raises:
-        OptionError: The limit does not even hold the tiles in flight and a strip of one tile.
+        OptionError: The limit does not hold a strip of one tile with one worker.
     """
-    ahead = 2 * workers
-    largest, narrowest = max(s.size for s in specs), max(s.tile_size for s in specs)
-    tiles = sum(s.size**2 for s in specs) * (ahead * (5 * n_bands + 4 * n_classes) + workers * 8 * n_classes)
-    tiles += largest**2 * workers * NETWORK_BYTES_PER_PIXEL
-    piece = largest * PIECE_WIDTH * 16 * n_classes
-    per_column = sum(8 * (n_classes + 1) * s.size / s.reduction for s in specs)
-    strip = min(width, int((memory_limit - tiles - piece) / per_column))
-    if strip < min(width, narrowest):
-        needed = (tiles + piece + narrowest * per_column) / 1e6
+    plans = [_plan(width, specs, n_classes=n_classes, n_bands=n_bands, workers=n) for n in range(workers, 0, -1)]
+    free = memory_limit - RESERVED_BYTES
+    fitting = next((plan for plan in plans if plan.needs(plan.narrowest) <= free), None)
+    if fitting is None:
+        needed = (plans[-1].needs(plans[-1].narrowest) + RESERVED_BYTES) / 1e6
         raise OptionError(
-            f"--memory-limit {memory_limit / 1e6:.0f} MB is too small for {workers} workers and tiles of "
-            f"{largest} px: {needed:.0f} MB are needed.",
-            hint=f"Use --memory-limit {needed * 1.05:.0f}MB or fewer --workers.",
+            f"--memory-limit {memory_limit / 1e6:.0f} MB is too small for tiles of {max(s.size for s in specs)} px: "
+            f"{needed:.0f} MB are needed with one worker.",
+            hint=f"Use --memory-limit {math.ceil(needed)}.",
         )
-    return StreamPlan(workers, ahead, strip, int(tiles + piece + strip * per_column))
+    strip = min(width, int((free - fitting.fixed) / fitting.per_column))
+    return StreamPlan(fitting.workers, 2 * fitting.workers, strip, int(fitting.needs(strip)))
+
+
+@dataclass(frozen=True)
+class _Need:
+    """Bytes by the formula of `plan_stream`."""
+
+    workers: int
+    fixed: float
+    per_column: float
+    narrowest: int
+
+    def needs(self, strip: int) -> float:
+        return self.fixed + strip * self.per_column
+
+
+def _plan(width: int, specs: Sequence[TileSpec], *, n_classes: int, n_bands: int, workers: int) -> _Need:
+    largest, narrowest = max(s.size for s in specs), max(s.tile_size for s in specs)
+    tile_bytes = 2 * workers * (5 * n_bands + 4 * n_classes) + workers * 8 * n_classes
+    return _Need(
+        workers=workers,
+        fixed=sum(s.size**2 for s in specs) * tile_bytes
+        + largest**2 * workers * NETWORK_BYTES_PER_PIXEL
+        + largest * PIECE_WIDTH * 16 * n_classes,
+        per_column=sum(8 * (n_classes + 1) * s.size / s.reduction for s in specs),
+        narrowest=min(width, narrowest),
+    )
 
 
 def ordered_map(

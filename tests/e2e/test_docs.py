@@ -12,12 +12,12 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from tests.unit.test_layers import LAYERS, SOURCE
 
 from clearscene.inspection.result import Report
 from clearscene.inspection.standard import load_standard
 from clearscene.inspection.taxonomy import TYPES
 from clearscene.models import manifest as manifests
+from tests.unit.test_layers import LAYERS, SOURCE
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

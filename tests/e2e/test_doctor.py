@@ -5,9 +5,9 @@ import subprocess
 import sys
 
 import pytest
-from tests.onnx_graphs import brightness_folder
 
 from clearscene.cli import doctor, models
+from tests.onnx_graphs import brightness_folder
 
 
 def clearscene(*args):

@@ -88,7 +88,7 @@ def test_every_format_holds_the_same_features(run):
 
 
 def test_report_json_adds_up(run):
-    truth, folder, _ = run
+    _, folder, _ = run
     report = report_of(folder)
     pixels = report.pixels
     assert pixels.total == pixels.valid + pixels.nodata + pixels.collar == 389 * 517

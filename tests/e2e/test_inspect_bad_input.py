@@ -107,6 +107,17 @@ def test_a_huge_white_collar_is_not_a_defect(tmp_path):
     assert report.findings == []
 
 
+def test_nodata_between_collar_and_border_is_counted_once(tmp_path):
+    data = ground(1300, 1500)
+    data[:, :100] = 7
+    data[:, 100:200] = 0
+    scene = write_scene(tmp_path / "ring.tif", data, options={"nodata": 7})
+    _, report = inspect(scene, tmp_path / "out")
+    pixels = report.pixels
+    assert (pixels.nodata, pixels.collar) == (100 * 1500, 100 * 1500)
+    assert pixels.inspected == pixels.valid == 1100 * 1500
+
+
 def test_palette_is_shown_in_its_colors(tmp_path):
     colors = {i: (i, 255 - i, (i * 7) % 256, 255) for i in range(256)}
     path = tmp_path / "palette.tif"
@@ -146,7 +157,8 @@ def test_a_corrupt_tile_is_reported_and_never_clean(tmp_path):
     done, report = inspect(scene, tmp_path / "out")
     windows = {(w.row, w.col, w.height, w.width) for w in report.not_inspected}
     assert windows == {(128, 256, 128, 128)}
-    assert report.pixels.inspected == 500 * 600 - 128 * 128
+    assert report.pixels.inspected == report.pixels.valid == 500 * 600 - 128 * 128
+    assert (report.pixels.unreadable, report.pixels.nodata, report.pixels.hole) == (128 * 128, 0, 0)
     assert (class_map_of(tmp_path / "out", scene)[128:256, 256:384] == 255).all()
     assert "could not be read" in done.stderr
 

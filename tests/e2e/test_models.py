@@ -9,6 +9,13 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
+
+from clearscene.errors import MissingExtraError, ModelError, OptionError
+from clearscene.models import onnx_file
+from clearscene.models.model import Model, softmax
+from clearscene.models.onnx_file import check_onnx
+from clearscene.models.session import Device, available_devices, choose_device, load_graph
+from clearscene.models.zoo import available_models, find_model
 from tests.onnx_graphs import (
     TYPES,
     brightness_folder,
@@ -23,13 +30,6 @@ from tests.onnx_graphs import (
     segmenter,
     tensor,
 )
-
-from clearscene.errors import MissingExtraError, ModelError, OptionError
-from clearscene.models import onnx_file
-from clearscene.models.model import Model, softmax
-from clearscene.models.onnx_file import check_onnx
-from clearscene.models.session import Device, available_devices, choose_device, load_graph
-from clearscene.models.zoo import available_models, find_model
 
 
 @pytest.fixture

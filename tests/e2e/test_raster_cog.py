@@ -12,12 +12,12 @@ import rasterio.shutil
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp, Resampling
 from rasterio.errors import NotGeoreferencedWarning
-from tests.scenes import TRANSFORM, UTM, ground
 
 from clearscene.atomic import replacing
 from clearscene.errors import GridError, OutputError, SceneError
 from clearscene.grid import IMAGE_TRANSFORM, Grid
 from clearscene.raster.cog import CogWriter
+from tests.scenes import TRANSFORM, UTM, ground
 
 GRID = Grid(1203, 1517, TRANSFORM, UTM)
 

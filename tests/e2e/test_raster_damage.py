@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import rasterio
 from rasterio.windows import Window
-from tests.scenes import ground, write_scene
 
 from clearscene.errors import SceneError
 from clearscene.raster import open_scene
+from tests.scenes import ground, write_scene
 
 DATA = ground(150, 211, seed=4)
 TILED = {"tiled": True, "blockxsize": 64, "blockysize": 64}

@@ -16,11 +16,11 @@ from rasterio.crs import CRS
 from rasterio.enums import ColorInterp, Resampling
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
-from tests.scenes import TRANSFORM, UTM, ground, write_scene
 
 from clearscene.errors import BandError, GridError, SceneError
 from clearscene.grid import IMAGE_TRANSFORM
 from clearscene.raster import open_scene
+from tests.scenes import TRANSFORM, UTM, ground, write_scene
 
 HEIGHT, WIDTH = 67, 93
 DATA = ground(HEIGHT, WIDTH, seed=3)

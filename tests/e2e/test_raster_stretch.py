@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import rasterio
-from tests.scenes import ground, write_scene
 
 from clearscene.raster import open_scene
 from clearscene.raster.stretch import scene_stretch
+from tests.scenes import ground, write_scene
 
 DATA = ground(300, 411, seed=6).astype(np.uint16) * 40
 

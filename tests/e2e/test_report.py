@@ -4,8 +4,6 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from tests import report_samples as samples
-from tests.html_reader import Reader
 
 from clearscene.errors import MissingExtraError, OptionError, OutputError
 from clearscene.inspection import pdf
@@ -15,6 +13,8 @@ from clearscene.inspection.quicklook import Pictures, make_pictures
 from clearscene.inspection.report import write_json, write_report
 from clearscene.inspection.result import Report
 from clearscene.inspection.schema import report_schema, schema_text, write_schema
+from tests import report_samples as samples
+from tests.html_reader import Reader
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "reference" / "report.schema.json"
 

@@ -7,12 +7,12 @@ from urllib.parse import unquote
 import cv2
 import numpy as np
 import pytest
-from tests import report_samples as samples
 
 from clearscene.inspection.batch import Failure, write_index
 from clearscene.inspection.quicklook import make_pictures
 from clearscene.inspection.report import write_report
 from clearscene.inspection.result import Report
+from tests import report_samples as samples
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,6 @@ import re
 from pathlib import Path
 
 import pytest
-from tests import report_samples as samples
-from tests.command import clearscene
-from tests.html_reader import Reader
-from tests.scenes import defective, write_scene
 
 from clearscene.inspection.batch import write_index
 from clearscene.inspection.describe import types_left_out
@@ -20,6 +16,10 @@ from clearscene.inspection.scoring import Rest, score_findings
 from clearscene.inspection.standard import list_standards, load_standard
 from clearscene.inspection.taxonomy import BY_NAME, TYPES
 from clearscene.vector.geopackage import edit
+from tests import report_samples as samples
+from tests.command import clearscene
+from tests.html_reader import Reader
+from tests.scenes import defective, write_scene
 
 ENGLISH = re.compile(r"[A-Za-z]{2,}(?:[,;:]? +[A-Za-z]{2,})+")
 """Two or more words in a row."""

@@ -11,7 +11,6 @@ import shapely
 from affine import Affine
 from pyproj import Transformer
 from rasterio.crs import CRS
-from tests.command import clearscene
 
 from clearscene.errors import OptionError, OutputError, ResultError, VectorError
 from clearscene.grid import Grid
@@ -30,6 +29,7 @@ from clearscene.inspection.units import parse_units
 from clearscene.vector.geopackage import edit, encode, write_geopackage
 from clearscene.vector.layer import Layer, write_layer
 from clearscene.vector.outline import to_map
+from tests.command import clearscene
 
 GRID = Grid(300, 410, Affine(0.5, 0.1, 500_120.0, 0.1, -0.5, 3_400_390.0), CRS.from_epsg(4549))
 PLAIN = Grid(300, 410)

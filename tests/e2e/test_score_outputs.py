@@ -8,9 +8,6 @@ import numpy as np
 import pyogrio
 import pytest
 import shapely
-from tests.command import clearscene
-from tests.html_reader import Reader
-from tests.scenes import TRANSFORM, UTM, defective, ground, write_scene
 
 from clearscene.errors import OutputError
 from clearscene.inspection import pdf
@@ -22,6 +19,9 @@ from clearscene.inspection.run import inspect_batch
 from clearscene.vector.geopackage import edit
 from clearscene.vector.layer import Layer, write_layer
 from clearscene.vector.outline import to_map
+from tests.command import clearscene
+from tests.html_reader import Reader
+from tests.scenes import TRANSFORM, UTM, defective, ground, write_scene
 
 SHEETS = {
     "H50-1": shapely.Polygon([(0, 0), (260, -5), (240, 240), (0, 190)]),

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.onnx_graphs import brightness_folder, edit_manifest
 
 from clearscene.errors import ModelError
 from clearscene.grid import slices
@@ -13,6 +12,7 @@ from clearscene.inspection.taxonomy import BY_NAME
 from clearscene.inspection.two_step import TwoStep, TwoStepOptions
 from clearscene.models.model import Model
 from clearscene.stream import StreamPlan
+from tests.onnx_graphs import brightness_folder, edit_manifest
 
 CLOUD, SHADOW, TRACE = (BY_NAME[n].id for n in ("cloud", "shadow", "stitching_trace"))
 

@@ -3,13 +3,13 @@ import pytest
 import shapely
 from numpy.typing import NDArray
 from rasterio.windows import Window
-from tests import report_samples as samples
 
 from clearscene.errors import SceneError
 from clearscene.inspection.drawing import RING_RADIUS, draw_hatch, draw_quicklook, to_rgb
 from clearscene.inspection.quicklook import draw_crop, make_pictures, rank
 from clearscene.inspection.result import NotInspected, Report
 from clearscene.inspection.taxonomy import BY_NAME
+from tests import report_samples as samples
 
 CLOUD = BY_NAME["cloud"].color
 GROUNDS = [(0, 0, 0), (255, 255, 255), (0x4F, 0x9D, 0xDE), (128, 128, 128)]

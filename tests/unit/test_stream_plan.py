@@ -13,38 +13,39 @@ SPECS = (TileSpec(512), TileSpec(2048, reduction=4))
 
 
 def test_a_wide_scene_is_cut_and_a_narrow_one_is_not():
-    wide = plan_stream(60_000, SPECS, n_classes=7, memory_limit=1_200_000_000)
+    wide = plan_stream(60_000, SPECS, n_classes=7, memory_limit=1_900_000_000)
     assert 2048 <= wide.strip_width < 60_000
     assert wide.memory_bytes <= 1_200_000_000
-    narrow = plan_stream(5_000, SPECS, n_classes=7, memory_limit=1_200_000_000)
+    narrow = plan_stream(5_000, SPECS, n_classes=7, memory_limit=1_900_000_000)
     assert narrow.strip_width == 5_000
     assert narrow.memory_bytes < wide.memory_bytes
 
 
 def test_more_memory_never_makes_strips_narrower():
-    widths = [plan_stream(60_000, SPECS, n_classes=7, memory_limit=mb * 10**6).strip_width for mb in (900, 1200, 2000)]
+    widths = [plan_stream(60_000, SPECS, n_classes=7, memory_limit=mb * 10**6).strip_width for mb in (1500, 2000, 4000)]
     assert widths == sorted(widths)
 
 
+def test_fewer_workers_are_taken_before_the_limit_is_refused():
+    many = plan_stream(60_000, SPECS, n_classes=7, workers=16, memory_limit=2_000_000_000)
+    assert 1 <= many.workers < 16
+    assert many.ahead == 2 * many.workers
+
+
 def test_too_little_memory_says_how_much_is_needed():
-    with pytest.raises(
-        OptionError, match=r"--memory-limit 100 MB is too small for 2 workers.*Use --memory-limit \d+MB"
-    ):
+    with pytest.raises(OptionError, match=r"--memory-limit 100 MB is too small for tiles of 512 px") as caught:
         plan_stream(60_000, SPECS, n_classes=7, memory_limit=100_000_000)
-    hint = ""
-    try:
-        plan_stream(60_000, SPECS, n_classes=7, memory_limit=100_000_000)
-    except OptionError as error:
-        hint = error.hint
-    advised = int(hint.split("--memory-limit ")[1].split("MB")[0])
-    plan_stream(60_000, SPECS, n_classes=7, memory_limit=advised * 10**6)
+    advised = int(caught.value.hint.removeprefix("Use --memory-limit ").removesuffix("."))
+    assert plan_stream(60_000, SPECS, n_classes=7, memory_limit=advised * 10**6).workers == 1
+    with pytest.raises(OptionError):
+        plan_stream(60_000, SPECS, n_classes=7, memory_limit=(advised - 1) * 10**6)
 
 
 def test_the_strip_term_is_at_least_what_the_blender_allocates():
     """Oracle: the arrays that a strip really holds, counted from numpy."""
     from clearscene.blend import BandBlender
 
-    plan = plan_stream(40_000, SPECS[:1], n_classes=7, memory_limit=900_000_000)
+    plan = plan_stream(40_000, SPECS[:1], n_classes=7, memory_limit=1_600_000_000)
     grid = TileGrid(2_000, 40_000, SPECS[0])
     (start, stop), *_ = grid.strips(plan.strip_width)
     blender = BandBlender(grid, [0.0] * 7, start=start, stop=stop)

@@ -1,6 +1,6 @@
 """The `clearscene` command: loads only the subcommand that is called, and turns errors into exit codes.
 
-Exit codes: 0 done, 1 done but the limit of `--fail-under` was not met, 2 error.
+Exit codes: 0 done, 1 done but the limit of `--fail-under` was not met, 2 error, 130 interrupted (Ctrl-C).
 """
 
 import importlib
@@ -89,8 +89,7 @@ def run(args: list[str] | None = None) -> None:
         report_error(error)
         sys.exit(2)
     except KeyboardInterrupt:
-        typer.echo("interrupted; nothing half-written was left", err=True)
-        sys.exit(2)
+        sys.exit(130)
 
 
 def report_error(error: ClearsceneError) -> None:

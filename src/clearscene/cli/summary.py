@@ -77,5 +77,5 @@ def _cells(result: SceneResult) -> list[str]:
         f"{sum(t.count for t in report.types)}",
         "was done" if result.was_skipped else f"{report.timing.seconds:.1f}",
         f"{report.timing.seconds_per_mpx:.2f}",
-        f"{report.timing.peak_memory_mb:.0f}",
+        "-" if report.timing.peak_memory_mb is None else f"{report.timing.peak_memory_mb:.0f}",
     ]

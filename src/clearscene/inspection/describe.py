@@ -70,14 +70,15 @@ def _name_crs(crs: CRS | None) -> str | None:
 def count_pixels(detection: Detection, grid: Grid) -> Pixels:
     """Where the pixels of the scene went.
 
-    Law: total = valid + nodata + collar, and inspected <= valid.
+    Law: total = valid + nodata + collar + unreadable, and inspected <= valid.
     """
-    nodata = detection.n_undeclared
+    nodata = detection.nodata.area
     return Pixels(
         total=grid.n_pixels,
-        valid=grid.n_pixels - nodata - detection.n_collar,
+        valid=grid.n_pixels - nodata - detection.n_collar - detection.n_unreadable,
         nodata=nodata,
         collar=detection.n_collar,
+        unreadable=detection.n_unreadable,
         inspected=detection.inspected.area,
         inspected_m2=detection.inspected_m2 if grid.is_georeferenced else None,
         hole=detection.n_hole(grid),

@@ -25,7 +25,7 @@ from clearscene.inspection.learned import Learned, describe_model, detect_by_mod
 from clearscene.inspection.options import InspectOptions
 from clearscene.inspection.outputs import write_class_map, write_confidence, write_polygons
 from clearscene.inspection.pdf import write_pdf
-from clearscene.inspection.quicklook import make_pictures
+from clearscene.inspection.quicklook import Pictures, make_pictures
 from clearscene.inspection.report import write_json, write_report
 from clearscene.inspection.result import Detector, Finding, Report, Timing, UnitScore
 from clearscene.inspection.run_folder import STANDARD_NAME, remember_shapes
@@ -105,6 +105,7 @@ class _Job:
     watch: Stopwatch
 
     def run(self) -> Report:
+        """All stages; the report is that of `report.json`."""
         options = self.inspector.options
         with self._stage("scan"):
             units = parse_units(options.units, self.scene.grid) if options.units else []
@@ -126,7 +127,8 @@ class _Job:
         with self._stage("write"):
             report = self._write_data(report, detection, regions, drawn=drawn, units=units)
         with self._stage("report"):
-            return self._write_report(report, viewer, drawn)
+            pictures = self._picture(report, viewer, drawn)
+        return self._write_report(report, pictures)
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
@@ -279,10 +281,12 @@ class _Job:
             files["confidence"] = "confidence.tif"
         return report.model_copy(update={"files": files})
 
-    def _write_report(self, report: Report, viewer: SceneViewer, drawn: list[Drawn]) -> Report:
-        options = self.inspector.options
+    def _picture(self, report: Report, viewer: SceneViewer, drawn: list[Drawn]) -> Pictures:
         geometries = {d.finding.id: d.geometry for d in drawn}
-        pictures = make_pictures(report, geometries, viewer.read_rgb, limit=options.max_crops)
+        return make_pictures(report, geometries, viewer.read_rgb, limit=self.inspector.options.max_crops)
+
+    def _write_report(self, report: Report, pictures: Pictures) -> Report:
+        options = self.inspector.options
         files = {**report.files, "html": "report.html", "json": "report.json"}
         files |= {"pdf": "report.pdf"} if options.pdf else {}
         report = report.model_copy(update={"files": files, "timing": self._timing()})

@@ -17,9 +17,6 @@ from clearscene.stream import plan_stream
 
 __all__ = ["Learned", "describe_model", "detect_by_model", "load_model"]
 
-RESERVED_MB = 700
-"""Kept out of the memory limit for the interpreter, its libraries, the raster cache and the runs."""
-
 
 @dataclass(frozen=True, eq=False)
 class Learned:
@@ -59,7 +56,7 @@ def detect_by_model(
     `progress` is called with the share of the rows that are done, 0 to 1.
 
     Raises:
-        OptionError: The memory limit is too small for the tiles of this model.
+        OptionError: The memory limit is too small for the tiles of this model, even with one worker.
     """
     grid, manifest = viewer.scene.grid, model.manifest
     plan = plan_stream(
@@ -67,7 +64,7 @@ def detect_by_model(
         manifest.tiles.specs(),
         n_classes=len(manifest.classes),
         workers=options.workers,
-        memory_limit=(options.memory_limit_mb - RESERVED_MB) * 1_000_000,
+        memory_limit=options.memory_limit_mb * 1_000_000,
     )
     two_step = TwoStep(model, TwoStepOptions(types=options.types))
     parts: defaultdict[int, list[Runs]] = defaultdict(list)

@@ -220,6 +220,7 @@ def _pixel_rows(report: Report) -> list[Share]:
         ("nodata", "nodata", px.nodata),
         ("hole", "", px.hole),
         ("collar", "collar", px.collar),
+        ("unreadable", "unreadable", px.unreadable),
     ]
     return [Share(key, name, n, n / px.total if px.total else 0.0) for key, name, n in rows]
 

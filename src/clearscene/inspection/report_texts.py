@@ -156,8 +156,10 @@ class Texts:
         hours, minutes = divmod(minutes, 60)
         return f"{self._with_unit(str(hours), 'unit_h')} {self._with_unit(str(minutes), 'unit_min')}"
 
-    def memory(self, megabytes: float) -> str:
-        """Megabytes below 1000, then gigabytes."""
+    def memory(self, megabytes: float | None) -> str:
+        """Megabytes below 1000, then gigabytes; a dash where it was not measured."""
+        if megabytes is None:
+            return "–"
         value, unit = (megabytes, "MB") if megabytes < 1000 else (megabytes / 1000, "GB")
         return f"{self.number(value)}{NARROW_SPACE}{unit}"
 

@@ -67,12 +67,13 @@ class SceneInfo(_Record):
 
 
 class Pixels(_Record):
-    """Where the pixels of the scene went; total = valid + nodata + collar, inspected <= valid."""
+    """Where the pixels of the scene went; total = valid + nodata + collar + unreadable, inspected <= valid."""
 
     total: int
     valid: int
     nodata: int = Field(description="Declared nodata, transparent or masked out.")
     collar: int = Field(description="Black or white surround that nothing declares as nodata.")
+    unreadable: int = Field(default=0, description="In blocks that cannot be decoded; see `not_inspected`.")
     inspected: int = Field(description="Valid, inside --aoi, outside --ignore, and readable.")
     inspected_m2: float | None = None
     hole: int = Field(default=0, description="Part of `nodata` that lies inside the scene, not at its border.")
@@ -168,7 +169,7 @@ class Timing(_Record):
 
     seconds: float
     seconds_per_mpx: float
-    peak_memory_mb: float
+    peak_memory_mb: float | None = Field(description="Of the whole process so far; null where it cannot be measured.")
     workers: int
     stages: dict[str, float] = {}
 

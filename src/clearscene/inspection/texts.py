@@ -192,6 +192,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "px_nodata": ("Nodata", "无数据"),
     "px_hole": ("Nodata holes inside the scene", "影像内部的无数据空洞"),
     "px_collar": ("Collar", "边框"),
+    "px_unreadable": ("Could not be read", "无法读取"),
     "how": ("How it was inspected", "检查方法"),
     "name": ("Name", "名称"),
     "kind": ("Kind", "种类"),

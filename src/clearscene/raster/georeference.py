@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from affine import Affine
+from affine import Affine, AffineError
 from pyproj import Transformer
 from pyproj.exceptions import ProjError
 from rasterio.control import GroundControlPoint
@@ -63,7 +63,7 @@ def _fit(points: list[GroundControlPoint], crs: CRS | None) -> tuple[Affine, CRS
     try:
         transform = from_gcps(points)
         worst = _residual_px(points, transform)
-    except (RasterioError, ValueError, ArithmeticError):
+    except (RasterioError, AffineError, ValueError, ArithmeticError):
         worst = math.inf
     start = f"The scene is placed by {len(points)} ground control points"
     if not worst <= GCP_LIMIT_PX:
