@@ -59,7 +59,13 @@ def test_white_collars_are_complete(piece: str) -> None:
 def without_collar() -> list[Path]:
     """Every scene that has none beyond what its metadata declare: surf, dark forest, saturated cloud, snow."""
     paths = sorted(p for p in SCENES.rglob("*.tif"))
-    return [p for p in paths if not any(piece in p.name for piece in WHITE)]
+    return [p for p in paths if not any(piece in p.name for piece in (*WHITE, "cog_gcps"))]
+
+
+def test_a_black_strip_along_a_whole_side_is_collar() -> None:
+    collar, _, _ = scan(SCENES / "odd" / "cog_gcps.tif")
+    assert [part.sides for part in collar.parts] == [("right",)]
+    assert collar.area == pytest.approx(837 * 25.5, rel=0.03)
 
 
 @pytest.mark.parametrize("path", without_collar(), ids=lambda p: p.name[:30])

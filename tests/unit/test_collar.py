@@ -230,3 +230,32 @@ def test_windows_beside_the_collar_cost_nothing() -> None:
     assert collar.may_touch(Window(250, 0, 100, 100))
     assert not collar.may_touch(Window(400, 0, 100, 700))
     assert not Collar.none(700, 901).may_touch(Window(0, 0, 901, 700))
+
+
+@pytest.mark.parametrize("color", [0, 255])
+def test_slivers_of_a_small_turned_scene_are_collar(color: int) -> None:
+    data, outside = ground(900, 1001), turned(900, 1001, 1.5)
+    data[:, outside] = color
+    found = mask_of(scan(data))
+    assert not (found & ~outside).any()
+    assert found.sum() >= 0.97 * outside.sum()  # the last rows of a tip are thinner than a pixel
+
+
+def test_a_strip_along_a_whole_side_is_collar() -> None:
+    data = ground(500, 700)
+    data[:, :, -20:] = 0
+    collar = scan(data)
+    assert collar.parts[0].sides == ("right",)
+    assert mask_of(collar).sum() == 500 * 20
+
+
+def test_a_lost_block_at_the_border_is_no_collar() -> None:
+    data = ground(500, 700)
+    data[:, 100:220, :30] = 0
+    assert scan(data).is_empty
+
+
+def test_a_declared_strip_is_no_collar() -> None:
+    data, valid = ground(500, 700), np.ones((500, 700), np.bool_)
+    valid[:, :20] = False
+    assert scan(data, valid=valid).is_empty

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from clearscene.raster import border_runs
+from clearscene.raster.sides import Sides, collar_depth
 from clearscene.runs import Runs
 
 __all__ = ["BlockGrid", "Outline"]
@@ -50,6 +51,8 @@ SAMPLING = 4
 
 STEP = 3
 """Pixels across which the edge is measured: past the blur of an edge that was resampled once."""
+
+SIDES = ("top", "bottom", "left", "right")
 
 SPECK = 16
 """Pixels: holes in a collar up to this size are noise of the compression."""
@@ -107,16 +110,6 @@ class _Maps:
     """The same of soft edges."""
 
 
-@dataclass(eq=False)
-class _Sides:
-    """Length of the run of the color that starts at each border, in pixels."""
-
-    left: NDArray[np.int32]
-    right: NDArray[np.int32]
-    top: NDArray[np.int32]
-    bottom: NDArray[np.int32]
-
-
 class Outline:
     """Collects the wide regions of one color that reach the border.
 
@@ -131,7 +124,7 @@ class Outline:
         self._grid, self._tolerance, self._level, self._hard = grid, tolerance, level, hard
         full, own, flat = (np.zeros(grid.shape, np.bool_) for _ in range(3))
         self._maps = _Maps(full=full, own=own, flat=flat)
-        self._sides = _Sides(*(np.zeros(n, np.int32) for n in (grid.height, grid.height, grid.width, grid.width)))
+        self._sides, self._declared = Sides.of(grid.height, grid.width), Sides.of(grid.height, grid.width)
         self._row = 0
         self._behind: Values | None = None  # the last strip, kept until the next one is known
         self._runs: list[Runs] = []
@@ -144,7 +137,7 @@ class Outline:
     def add(self, deviation: Values, declared: Flags | None) -> None:
         """Take the next strip: deviation from the color (row, col); `declared` nodata (row, col) or None."""
         self._map_blocks(deviation, declared)
-        self._measure_sides(deviation)
+        self._measure_sides(deviation, declared)
         self._sample_edges(deviation)
         row = self._row
         self._row += len(deviation)
@@ -158,15 +151,20 @@ class Outline:
             self._keep_runs(self._behind, self._row - len(self._behind))
             self._behind = None
         kept = self._kept_cores()
+        found = Runs.union([self._around_cores(kept), *(tips := self._tips(_grow(kept, NEAR)))])
+        found = Runs.union([found, found.holes(max_area=SPECK)])
+        touched = _touched(kept)
+        sides = tuple(side for side, tip in zip(SIDES, tips, strict=True) if side in touched or len(tip))
+        return found, sides
+
+    def _around_cores(self, kept: Flags) -> Runs:
+        """The pixels of the color that hang together with a kept core."""
         if not kept.any():
-            return Runs.empty(), ()
+            return Runs.empty()
         runs = Runs.union(self._runs)
         if not np.array_equal(kept, _open(self._maps.full)):
             runs = self._clipped(runs, _grow(kept, NEAR) & ~_rejected(self._maps.full, kept))
-        near = self._connected(runs, kept)
-        found = Runs.union([near, *self._tips(_grow(kept, NEAR))])
-        found = Runs.union([found, found.holes(max_area=SPECK)])
-        return found, _touched(kept)
+        return self._connected(runs, kept)
 
     # -- one strip ---------------------------------------------------------------------------------
 
@@ -192,19 +190,13 @@ class Outline:
         n_pixels = self._grid.reduce(np.ones(deviation.shape, np.uint8), np.add)
         return np.asarray(full & (flat | (self._grid.reduce(deviation, np.add) <= FLAT_MEAN * self._level * n_pixels)))
 
-    def _measure_sides(self, deviation: Values) -> None:
-        """Lengthen the runs at the four borders."""
-        n, sides, first = len(deviation), self._sides, self._row
-        _fill_lengths(sides.left[first : first + n], deviation, self._tolerance)
-        _fill_lengths(sides.right[first : first + n], deviation[:, ::-1], self._tolerance)
-        alive = np.flatnonzero(sides.top == first)
-        if len(alive):
-            grown = np.zeros(len(alive), np.int32)
-            _fill_lengths(grown, deviation[:, alive].T, self._tolerance)
-            sides.top[alive] += grown
-        tail = np.zeros(deviation.shape[1], np.int32)
-        _fill_lengths(tail, deviation[::-1].T, self._tolerance)
-        sides.bottom[:] = np.where(tail == n, sides.bottom + n, tail)
+    def _measure_sides(self, deviation: Values, declared: Flags | None) -> None:
+        """Lengthen the runs at the four borders, of the color and of declared nodata."""
+        self._sides.lengthen(deviation, self._row, self._tolerance)
+        if declared is not None and declared.any():
+            self._declared.lengthen((~declared).view(np.uint8), self._row, 0)
+        else:
+            self._declared.bottom[:] = 0
 
     def _sample_edges(self, deviation: Values) -> None:
         """Note hard and soft edges along every so many rows and columns of the strip and the one before."""
@@ -309,18 +301,18 @@ class Outline:
         return runs.take(holds_core[labels])
 
     def _tips(self, kept: Flags) -> list[Runs]:
-        """The thin ends of a collar along the four borders, joined to a core somewhere."""
-        grid, sides = self._grid, self._sides
+        """The thin parts of a collar along the borders, in the order of `SIDES`: ends of cores, and slivers."""
+        grid, sides, declared = self._grid, self._sides, self._declared
         rows, cols = np.arange(grid.height) // grid.rows, np.arange(grid.width) // grid.cols
-        left = _smooth(sides.left, kept[rows, 0], grid.rows)
-        right = _smooth(sides.right, kept[rows, -1], grid.rows)
-        top = _smooth(sides.top, kept[0, cols], grid.cols)
-        bottom = _smooth(sides.bottom, kept[-1, cols], grid.cols)
+        left = collar_depth(sides.left, declared.left, kept[rows, 0], block=grid.rows)
+        right = collar_depth(sides.right, declared.right, kept[rows, -1], block=grid.rows)
+        top = collar_depth(sides.top, declared.top, kept[0, cols], block=grid.cols)
+        bottom = collar_depth(sides.bottom, declared.bottom, kept[-1, cols], block=grid.cols)
         return [
-            border_runs.from_left(left),
-            border_runs.from_right(right, grid.width),
             border_runs.from_top(top),
             border_runs.from_bottom(bottom, grid.height),
+            border_runs.from_left(left),
+            border_runs.from_right(right, grid.width),
         ]
 
 
@@ -342,16 +334,6 @@ def _grow(blocks: Flags, radius: int) -> Flags:
     return np.asarray(cv2.dilate(np.ascontiguousarray(blocks).view(np.uint8), kernel).view(np.bool_))
 
 
-def _fill_lengths(lengths: NDArray[np.int32], lines: Values, tolerance: float) -> None:
-    """Length of the run of the color at the start of each of `lines` (line, place), into `lengths` (line,)."""
-    begins = np.flatnonzero(lines[:, 0] <= tolerance)
-    if len(begins) == 0:
-        return
-    differs = lines[begins] > tolerance
-    ends = differs.argmax(axis=1)
-    lengths[begins] = np.where(differs[np.arange(len(ends)), ends], ends, lines.shape[1])
-
-
 def _reaches(labels: NDArray[np.int32], n: int) -> Flags:
     """Which labels (0..n-1) touch a corner or at least 5 % of a side."""
     reaches = np.zeros(n, np.bool_)
@@ -365,13 +347,3 @@ def _touched(kept: Flags) -> tuple[str, ...]:
     """Names of the sides of the scene that hold kept blocks."""
     sides = {"top": kept[0], "bottom": kept[-1], "left": kept[:, 0], "right": kept[:, -1]}
     return tuple(name for name, side in sides.items() if side.any())
-
-
-def _smooth(depth: NDArray[np.int32], kept: Flags, block: int) -> NDArray[np.int32]:
-    """Depth along a border without spikes narrower than three blocks, and without stretches that meet no core."""
-    kernel = np.ones((3 * block, 1), np.uint8)
-    opened = cv2.morphologyEx(depth.astype(np.float32)[:, None], cv2.MORPH_OPEN, kernel)[:, 0].astype(np.int32)
-    smooth = np.minimum(depth, opened + block * (opened > 0))
-    stretch = np.cumsum(np.diff(smooth > 0, prepend=False).astype(np.int64))
-    meets = np.bincount(stretch, kept & (smooth > 0)) > 0
-    return np.where(meets[stretch], smooth, 0).astype(np.int32)
