@@ -30,6 +30,18 @@ MODES = ("default", "paper")
 Mask = NDArray[np.bool_]
 Sums = NDArray[np.float64]
 
+AROUND = 8
+""""""
+
+NEARER = 0.3
+""""""
+
+PIECE = 9
+""""""
+
+LARGE_FADING = 0.6
+""""""
+
 UNDECIDED = 0.5
 """Confidence of a pixel that sees no edge: the middle of a block wider than the halo."""
 
@@ -75,7 +87,7 @@ class MissingRule:
 
     mode: str = "default"
     """`default` or `paper`."""
-    sharpness: float = 0.66
+    sharpness: float = 0.72
     """Contrast of the ring over that of its surround, from which on an edge is hard."""
     point_sharpness: float = 0.5
     """The same for points, whose ring of 8 pixels varies more."""
@@ -83,7 +95,11 @@ class MissingRule:
     """Levels of 255 that the ring of black must have on average (8-bit scenes)."""
     min_white: float = 30.0
     """Levels of 255 that the ring of white must lack on average."""
-    lossy_sharpness: float = 0.76
+    fading: float = 0.33
+    """Share of the ring that may be nearer to the color than to its surround."""
+    crowd: int = 1
+    """Pixels"""
+    lossy_sharpness: float = 0.8
     """Contrast of the ring over that of its surround, from which on an edge is hard, after compression with loss."""
     min_lossy_black: float = 24.0
     """Levels of 255 that the ring of black must have on average, after compression with loss."""
@@ -159,7 +175,7 @@ class MissingRule:
     def _detect_lossy(self, view: View) -> Evidence:
         score = np.zeros(view.valid.shape, np.float32)
         for is_white, least in ((False, self.min_lossy_black), (True, self.min_white)):
-            edge = LossyEdge(self.lossy_sharpness, least)
+            edge = LossyEdge(self.lossy_sharpness, self.fading, least)
             np.maximum(score, score_lossy(view.data, view.valid, is_white=is_white, edge=edge), out=score)
         if view.collar.any():
             score[grown(view.collar, COLLAR_MARGIN)] = 0
@@ -181,14 +197,15 @@ class MissingRule:
         """Confidence of the pixels of `target`, 0 elsewhere, (row, col)."""
         ring = grown(target.region, 1) & valid & ~target.excluded & ~target.region
         surround = valid & ~target.excluded & ~target.region & ~ring
-        contrast = EdgeContrast.of(_difference(data, target.color), ring, surround)
+        difference = _difference(data, target.color)
+        contrast = EdgeContrast.of(difference, ring, surround)
         large = pool(target.region.astype(np.float32), NEAR) > POINT
-        ratio, strength = contrast.pooled(target.region, large)
-        hard = np.where(large, self.sharpness, self.point_sharpness)
-        margin = np.where(ratio >= hard, 0.5 + 0.5 * (ratio - hard) / (1 - hard), 0.5 * ratio / hard)
-        weak = strength < target.least * len(data)
+        pooled = contrast.pooled(target.region, large)
+        margin = pooled.margin(np.where(large, self.sharpness, self.point_sharpness), np.where(large, LARGE_FADING, self.fading))
+        weak = pooled.strength < target.least * len(data)
+        weak |= ~large & ~long_runs(target.region, PIECE) & (_crowd(difference, surround | ring) > self.crowd)
         margin[weak] = np.minimum(margin[weak], WEAK)
-        margin = np.where(np.isnan(ratio), np.where(target.speaks, ALL_DEAD, UNDECIDED), margin)
+        margin = np.where(np.isnan(pooled.ratio), np.where(target.speaks, ALL_DEAD, UNDECIDED), margin)
         return np.where(target.region, np.clip(margin, 0.0, 1.0), 0.0).astype(np.float32)
 
     def _lost_bands(self, view: View, flat: Mask) -> "tuple[list[tuple[int, _Target]], Mask]":
@@ -248,6 +265,13 @@ def _difference(data: NDArray[np.generic], color: float) -> NDArray[np.floating]
     kind = np.float32 if data.dtype == np.uint8 else np.float64
     far: NDArray[np.floating] = data.astype(kind)
     return np.asarray(np.abs(far - color).sum(axis=0))
+
+
+def _crowd(difference: NDArray[np.floating], others: Mask) -> NDArray[np.floating]:
+    """How many of the `others` around each pixel come much nearer to the color than usual there: (row, col)."""
+    kind = difference.dtype
+    mean = pool(np.where(others, difference, 0).astype(kind), AROUND) / np.maximum(pool(others.astype(kind), AROUND), 1)
+    return pool((others & (difference < NEARER * mean)).astype(kind), AROUND)
 
 
 def _around(mask: Mask, margin: int) -> tuple[slice, slice] | None:

@@ -11,10 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FAR", "NEAR", "SURROUND", "EdgeContrast", "grown", "long_runs", "opened", "pool"]
+__all__ = ["FAR", "NEAR", "SURROUND", "EdgeContrast", "PooledContrast", "grown", "long_runs", "opened", "pool"]
 
 Mask = NDArray[np.bool_]
-Sums = NDArray[np.float64]
 
 NEAR = 4
 """Pixels within which the ring is pooled first: enough for a point, and it keeps neighbors apart."""
@@ -36,6 +35,8 @@ class EdgeContrast:
     count: NDArray[np.floating]
     ring: NDArray[np.floating]
     surround: NDArray[np.floating]
+    faded: NDArray[np.floating]
+    """1 where a ring pixel is nearer to the color than to its surround, else 0."""
 
     @classmethod
     def of(cls, difference: NDArray[np.floating], ring: Mask, outside: Mask) -> "EdgeContrast":
@@ -45,21 +46,46 @@ class EdgeContrast:
         ring = ring & (n > 0)
         # Whole numbers keep sums exact, so that they do not depend on how the scene was cut.
         mean = np.rint(total / np.maximum(n, 1))
-        zero = difference.dtype.type(0)
-        return cls(ring.astype(difference.dtype), np.where(ring, difference, zero), np.where(ring, mean, zero))
+        kind, zero = difference.dtype, difference.dtype.type(0)
+        faded = ring & (2 * difference < mean)
+        return cls(ring.astype(kind), np.where(ring, difference, zero), np.where(ring, mean, zero), faded.astype(kind))
 
-    def pooled(self, region: Mask, large: Mask) -> tuple[Sums, Sums]:
-        """Ring over surround, and mean difference on the ring, around each pixel; NaN without a ring: (row, col)."""
-        count, ring, surround = (pool(part, NEAR) for part in (self.count, self.ring, self.surround))
-        lonely = region & (large | (count < NEAR_RING))
+    def pooled(self, region: Mask, large: Mask) -> "PooledContrast":
+        """The ring around each pixel: within `NEAR`, or within `FAR` where `large` or where that holds too little."""
+        sums = [pool(part, NEAR) for part in (self.count, self.ring, self.surround, self.faded)]
+        lonely = region & (large | (sums[0] < NEAR_RING))
         if lonely.any():
-            far = [pool(part, FAR) for part in (self.count, self.ring, self.surround)]
-            count, ring, surround = (
-                np.where(lonely, wide, near) for wide, near in zip(far, (count, ring, surround), strict=True)
-            )
+            far = [pool(part, FAR) for part in (self.count, self.ring, self.surround, self.faded)]
+            sums = [np.where(lonely, wide, near) for wide, near in zip(far, sums, strict=True)]
+        count, ring, surround, faded = sums
         with np.errstate(invalid="ignore", divide="ignore"):
             ratio = np.where(count > 0, ring / np.maximum(surround, 1), np.nan)
-            return np.asarray(ratio, np.float64), np.asarray(ring / count, np.float64)
+            return PooledContrast(ratio, ring / count, faded / count)
+
+
+@dataclass(frozen=True, eq=False)
+class PooledContrast:
+    """What the ring around each pixel says; all (row, col), NaN without a ring."""
+
+    ratio: NDArray[np.floating]
+    """Ring over surround."""
+    strength: NDArray[np.floating]
+    """Mean difference from the color on the ring."""
+    faded: NDArray[np.floating]
+    """Share of the ring that is nearer to the color than to its surround."""
+
+    def margin(self, sharpness: float | NDArray[np.floating], fading: float) -> NDArray[np.floating]:
+        """1 for an edge as hard as can be, 0.5 where the ratio is `sharpness` or the faded share `fading`, NaN without.
+
+        The less favorable of the two decides.
+        """
+        by_ratio = np.where(
+            self.ratio >= sharpness,
+            0.5 + 0.5 * (self.ratio - sharpness) / (1 - sharpness),
+            0.5 * self.ratio / sharpness,
+        )
+        by_share = np.where(self.faded <= fading, 1 - 0.5 * self.faded / fading, 0.5 * (1 - self.faded) / (1 - fading))
+        return np.asarray(np.minimum(by_ratio, by_share))
 
 
 def pool(values: NDArray[np.floating], radius: int) -> NDArray[np.floating]:
