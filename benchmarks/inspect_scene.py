@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ import numpy as np
 import rasterio
 from rasterio.windows import Window
 
+from clearscene.inspection.timing import peak_memory_mb
 from clearscene.raster.scene import open_scene
 from clearscene.synth.scene import SceneSpec, make_scene
 from make_scene import make_mosaic
@@ -75,7 +75,7 @@ def make_sparse(out: Path, source: Path) -> None:
                     target.write(np.maximum(band, 1), window=Window(col, row + top, band.shape[2], band.shape[1]))
 
 
-def read_only(path: Path) -> dict[str, float]:
+def read_only(path: Path) -> dict[str, float | None]:
     """Read every pixel once, by windows, as the inspection does."""
     start = time.perf_counter()
     with open_scene(path) as scene:
@@ -85,7 +85,7 @@ def read_only(path: Path) -> dict[str, float]:
                 scene.read(Window(col, row, *size))
     return {
         "seconds": time.perf_counter() - start,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_mb": peak_memory_mb(),
     }
 
 

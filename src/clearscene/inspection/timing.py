@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 try:
     import resource
@@ -37,6 +38,12 @@ class Stopwatch:
 
 def peak_memory_mb() -> float | None:
     """The most memory this process has held since it started, MB (10^6 bytes); None where that is not known."""
+    try:
+        # getrusage also counts what the parent held when it started this process.
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        return 1.024e-3 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        pass
     if resource is None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
