@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from xml.etree import ElementTree
 
 import numpy as np
 import pyogrio
@@ -167,6 +168,30 @@ def test_finished_scenes_are_skipped_until_overwrite(tmp_path):
     assert sorted(p.name for p in out.iterdir()) == ["a"]
 
 
+def test_other_options_on_a_finished_scene_are_noticed(tmp_path):
+    scene = write_scene(tmp_path / "a.tif", defective().data)
+    clearscene("inspect", scene, "--out", tmp_path / "out", check=0)
+    same = clearscene("inspect", scene, "--out", tmp_path / "out", "--workers", 1, check=0)
+    assert "other options" not in same.stderr
+    other = clearscene("inspect", scene, "--out", tmp_path / "out", "--types", "missing", check=0)
+    assert "other options" in other.stderr
+    assert "--overwrite" in other.stderr
+    assert report_of(tmp_path / "out" / "a").options == {"standard": "gbt24356"}
+
+
+def test_types_that_nothing_can_find_are_an_error_not_a_clean_scene(tmp_path):
+    scene = write_scene(tmp_path / "a.tif", ground(60, 70))
+    done = clearscene("inspect", scene, "--out", tmp_path / "out", "--types", "cloud,blur", check=2)
+    assert "blur, cloud" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_class_map_has_a_style_with_a_clear_background(run):
+    _, folder, _ = run
+    entries = ElementTree.parse(folder / "classmap.qml").iter("paletteEntry")
+    assert [int(e.get("value")) for e in entries] == list(range(1, 11))
+
+
 def test_two_scenes_of_one_name(tmp_path):
     one = write_scene(tmp_path / "1" / "x.tif", ground(100, 110))
     two = write_scene(tmp_path / "2" / "x.tif", ground(100, 120))
@@ -234,6 +259,7 @@ def test_chinese_report(tmp_path):
         (["--format", "dwg"], "dwg"),
         (["--workers", "0"], "0"),
         (["--lang", "fr"], "fr"),
+        (["--device", "tpu"], "tpu"),
         (["--model", "nowhere"], "nowhere"),
     ],
 )

@@ -77,6 +77,14 @@ def test_a_gray_scene_is_not_given_to_a_model_that_needs_color(tmp_path):
     assert "red" in cloud.reason.en
 
 
+def test_a_scene_that_no_detector_can_look_at_is_not_inspected(tmp_path):
+    model = brightness_folder(tmp_path / "model", tile_size=64)
+    scene = write_scene(tmp_path / "pan.tif", ground(100, 110, n_bands=1))
+    _, report, class_map = run(scene, tmp_path / "out", "--model", model, "--types", "cloud")
+    assert (report.score.grade, report.score.passed, report.pixels.inspected) == ("not inspected", False, 0)
+    assert (class_map == 255).all()
+
+
 def test_a_broken_model_is_named_before_any_scene_is_read(tmp_path, cloudy):
     model = brightness_folder(tmp_path / "model", tile_size=64)
     (model / "model.onnx").write_bytes(b"not a network")

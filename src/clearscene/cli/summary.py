@@ -41,7 +41,11 @@ def _print_trouble(result: SceneResult) -> None:
         typer.secho(f"error: {result.scene}: {outcome.error}", fg="red", err=True)
         if outcome.hint:
             typer.echo(f"hint: {outcome.hint}", err=True)
-    elif outcome.not_inspected:
+        return
+    if result.other_options:
+        typer.secho(f"warning: {result.scene} was inspected before, with other options", fg="yellow", err=True)
+        typer.echo("hint: --overwrite inspects it again, and replaces what was edited.", err=True)
+    if outcome.not_inspected:
         lost = sum(w.height * w.width for w in outcome.not_inspected) / outcome.pixels.total
         typer.secho(
             f"warning: {result.scene}: {len(outcome.not_inspected)} windows could not be read and were not "

@@ -3,13 +3,13 @@
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
 from clearscene import __version__
-from clearscene.errors import ClearsceneError, OutputError
+from clearscene.errors import ClearsceneError, OptionError, OutputError
 from clearscene.inspection.clean import Regions, clean
 from clearscene.inspection.describe import (
     count_pixels,
@@ -23,7 +23,7 @@ from clearscene.inspection.detect import Detection, detect
 from clearscene.inspection.findings import Drawn, list_findings
 from clearscene.inspection.learned import Learned, describe_model, detect_by_model, load_model, model_types
 from clearscene.inspection.options import InspectOptions
-from clearscene.inspection.outputs import write_class_map, write_confidence, write_polygons
+from clearscene.inspection.outputs import write_class_map, write_class_style, write_confidence, write_polygons
 from clearscene.inspection.pdf import write_pdf
 from clearscene.inspection.quicklook import Pictures, make_pictures
 from clearscene.inspection.report import write_json, write_report
@@ -41,6 +41,7 @@ from clearscene.raster.scene import Scene, open_scene
 from clearscene.rules.missing import MissingRule
 from clearscene.rules.rule import Rule
 from clearscene.rules.stripe import StripeRule
+from clearscene.runs import Runs
 from clearscene.vector.aoi import Areas, load_areas
 
 __all__ = ["Inspector", "Progress", "inspect_scene", "prepare", "silent"]
@@ -64,17 +65,24 @@ class Inspector:
 
 
 def prepare(options: InspectOptions) -> Inspector:
-    """Load the standard and the detectors, so that every mistake in the options shows before work starts."""
+    """Load the standard and the detectors, so that every mistake in the options shows before work starts.
+
+    Raises:
+        StandardError: The standard is wrong.
+        ModelError: The model is broken.
+        OptionError: No detector can find any of the types that are wanted.
+    """
     every: tuple[Rule, ...] = (StripeRule(mode=options.stripe_mode), MissingRule(mode=options.missing_mode))
     wanted = {defect.name for defect in options.types}
-    model = load_model(options)
-    return Inspector(
-        options=options,
-        standard=load_standard(options.standard),
-        rules={rule.name: rule for rule in every if rule.name in wanted},
-        model=model,
-        learned_types=model_types(model, options.types),
-    )
+    standard, model = load_standard(options.standard), load_model(options)
+    rules = {rule.name: rule for rule in every if rule.name in wanted}
+    learned_types = model_types(model, options.types)
+    if not rules and not learned_types:
+        raise OptionError(
+            f"Nothing here can find {', '.join(sorted(wanted))}.",
+            hint="Name a model that can with --model, or leave --types out; `clearscene models` lists what is there.",
+        )
+    return Inspector(options=options, standard=standard, rules=rules, model=model, learned_types=learned_types)
 
 
 def silent(stage: str, share: float) -> None:
@@ -119,6 +127,8 @@ class _Job:
             )
         if detection.unreadable and detection.inspected.area == 0:
             raise unreadable_scene(str(self.scene.path), detection.unreadable[0][1])
+        if not self._detectors():  # a gray scene and a color model: nobody looked, so nothing is clean
+            detection = replace(detection, inspected=Runs.empty(), inspected_m2=0.0)
         learned = self._learn(viewer)
         with self._stage("polygons"):
             regions = self._regions(detection, learned)
@@ -218,6 +228,7 @@ class _Job:
             scene=describe_scene(self.scene, viewer),
             pixels=pixels,
             lang=self.inspector.options.lang,
+            options=self.inspector.options.record(),
             score=score,
             units=unit_scores,
             types=summarize(
@@ -275,6 +286,7 @@ class _Job:
         files = write_polygons(self.folder, report, drawn, units=units, grid=grid, options=options)
         remember_shapes(self.folder / "defects.gpkg")
         (self.folder / STANDARD_NAME).write_text(standard_text(options.standard), encoding="utf-8")
+        write_class_style(self.folder / "classmap.qml")
         files |= {"classmap": "classmap.tif", "standard": STANDARD_NAME}
         if options.confidence:
             write_confidence(self.folder / "confidence.tif", grid, regions)

@@ -60,10 +60,29 @@ class InspectOptions:
     max_crops: int = 60
     """Findings that are pictured in the report."""
 
+    def record(self) -> dict[str, str]:
+        """What bears on the findings and the score, by the name of the option; defaults are left out.
+
+        Two runs of one scene with the same record find the same.
+        """
+        told = {
+            "types": "" if self.types == TYPES else ",".join(t.name for t in self.types),
+            "bands": ",".join(f"{name}={band}" for name, band in (self.bands or {}).items()),
+            "standard": self.standard,
+            "model": "" if self.model is None else str(self.model),
+            "stripe-mode": "" if self.stripe_mode == "default" else self.stripe_mode,
+            "missing-mode": "" if self.missing_mode == "default" else self.missing_mode,
+            "units": self.units,
+            "aoi": "" if self.aoi is None else str(self.aoi),
+            "ignore": "" if self.ignore is None else str(self.ignore),
+        }
+        return {name: value for name, value in told.items() if value}
+
     def __post_init__(self) -> None:
         _among("--lang", self.lang, ("en", "zh"))
         _among("--stripe-mode", self.stripe_mode, ("default", "paper"))
         _among("--missing-mode", self.missing_mode, ("default", "paper"))
+        _among("--device", self.device, ("auto", "cpu", "cuda", "openvino"))
         _among("--encoding", self.encoding, ("UTF-8", "GBK"))
         for name in self.formats:
             _among("--format", name, FORMATS)

@@ -2,10 +2,12 @@
 
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 from rasterio.enums import Resampling
 
+from clearscene.atomic import replacing
 from clearscene.grid import Grid
 from clearscene.inspection.class_map import class_bands, confidence_bands
 from clearscene.inspection.clean import Regions
@@ -23,7 +25,7 @@ from clearscene.vector.layer import Layer
 from clearscene.vector.outline import to_map
 from clearscene.vector.style import write_qml
 
-__all__ = ["write_class_map", "write_confidence", "write_copies", "write_polygons"]
+__all__ = ["write_class_map", "write_class_style", "write_confidence", "write_copies", "write_polygons"]
 
 CATEGORIES = {BACKGROUND: "background", **{t.id: t.title for t in TYPES}, NODATA: "no data or not inspected"}
 
@@ -36,6 +38,23 @@ def write_class_map(path: Path, grid: Grid, regions: Mapping[int, Regions], insp
     ) as writer:
         for row, band in class_bands(grid, regions, inspected):
             writer.write(band[np.newaxis], row, 0)
+
+
+def write_class_style(path: Path) -> None:
+    """Write the QGIS style of the class map: types in their colors, the background clear.
+
+    The color table inside a GeoTIFF has no transparency, so without this the background is black.
+    """
+    root = ElementTree.Element("qgis", version="3.28.0", styleCategories="Symbology")
+    renderer = ElementTree.SubElement(ElementTree.SubElement(root, "pipe"), "rasterrenderer")
+    renderer.attrib.update({"type": "paletted", "band": "1", "opacity": "1", "alphaBand": "-1", "nodataColor": ""})
+    palette = ElementTree.SubElement(renderer, "colorPalette")
+    for defect in TYPES:
+        entry = {"value": str(defect.id), "color": defect.color, "alpha": "255"}
+        ElementTree.SubElement(palette, "paletteEntry", entry, label=f"{defect.title} {defect.title_zh}")
+    ElementTree.indent(root)
+    with replacing(path) as part:
+        ElementTree.ElementTree(root).write(part, encoding="utf-8", xml_declaration=False)
 
 
 def write_confidence(path: Path, grid: Grid, regions: Mapping[int, Regions]) -> None:

@@ -191,6 +191,7 @@ class Report(_Record):
     scene: SceneInfo
     pixels: Pixels
     lang: Literal["en", "zh"] = Field(default="en", description="Language of report.html.")
+    options: dict[str, str] = Field(default={}, description="Options that differ from the defaults, by name.")
     score: ScoreRecord
     units: list[UnitScore] = []
     types: list[TypeSummary]

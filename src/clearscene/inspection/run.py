@@ -32,6 +32,8 @@ class SceneResult:
     outcome: Report | Failure
     was_skipped: bool = False
     """True if the result was there already."""
+    other_options: bool = False
+    """True if the result that was there was made with other options."""
 
 
 def inspect_batch(
@@ -55,7 +57,8 @@ def inspect_batch(
     for scene, folder in zip(scenes, folders, strict=True):
         done = None if overwrite else _finished(folder)
         if done is not None:
-            results.append(SceneResult(scene, folder, done, was_skipped=True))
+            differs = done.options != inspector.options.record()
+            results.append(SceneResult(scene, folder, done, was_skipped=True, other_options=differs))
             progress(scene, "skipped", 1.0)
             continue
         results.append(_inspect_one(scene, folder, inspector, progress))
