@@ -1,6 +1,8 @@
 """The halo law of the missing rule: a pixel is judged alike in every view that holds its halo."""
 
+import cv2
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -29,18 +31,31 @@ def scene() -> View:
     return View(data, data, valid & ~collar, collar, 255.0)
 
 
-VIEW = scene()
+def compressed(view: View, *, is_lossy: bool) -> View:
+    """The scene with a large block and a line more, through JPEG."""
+    data = view.data.copy()
+    data[:, 330:420, 330:470], data[:, 215] = 0, 255
+    code = cv2.imencode(".jpg", np.ascontiguousarray(data.transpose(1, 2, 0)), [cv2.IMWRITE_JPEG_QUALITY, 90])[1]
+    data = np.ascontiguousarray(cv2.imdecode(code, cv2.IMREAD_COLOR).transpose(2, 0, 1))
+    return View(data, data, view.valid, view.collar, 255.0, is_lossy)
+
+
 RULE = MissingRule()
-WHOLE = RULE.detect(VIEW)
+VIEWS = {
+    "exact": scene(),
+    "lossy": compressed(scene(), is_lossy=True),
+    "lossy, undeclared": compressed(scene(), is_lossy=False),
+}
+WHOLE = {name: RULE.detect(view) for name, view in VIEWS.items()}
 
 
-def part(window: Window) -> tuple[Evidence, tuple[slice, slice]]:
+def part(view: View, window: Window) -> tuple[Evidence, tuple[slice, slice]]:
     """The evidence in the expanded window, and where the window lies in it."""
     outer = expand(window, RULE.halo, height=HEIGHT, width=WIDTH)
     rows, cols = slices(outer)
-    arrays: list[NDArray[np.generic]] = [VIEW.data[:, rows, cols], VIEW.valid[rows, cols], VIEW.collar[rows, cols]]
+    arrays: list[NDArray[np.generic]] = [view.data[:, rows, cols], view.valid[rows, cols], view.collar[rows, cols]]
     data, valid, collar = arrays
-    evidence = RULE.detect(View(data, data, valid, collar, 255.0))  # type: ignore[arg-type]
+    evidence = RULE.detect(View(data, data, valid, collar, 255.0, view.is_lossy))  # type: ignore[arg-type]
     inner_rows, inner_cols = slices(window)
     return evidence, (
         slice(inner_rows.start - rows.start, inner_rows.stop - rows.start),
@@ -48,11 +63,17 @@ def part(window: Window) -> tuple[Evidence, tuple[slice, slice]]:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@pytest.mark.parametrize("name", list(VIEWS))
+def test_every_scene_has_something_to_judge(name: str) -> None:
+    assert 10_000 < WHOLE[name].mask.sum() < HEIGHT * WIDTH / 2
+
+
+@pytest.mark.parametrize("name", list(VIEWS))
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, HEIGHT - 1), st.integers(0, WIDTH - 1), st.integers(1, 260), st.integers(1, 260))
-def test_a_pixel_is_judged_alike_in_every_view(row: int, col: int, height: int, width: int) -> None:
+def test_a_pixel_is_judged_alike_in_every_view(name: str, row: int, col: int, height: int, width: int) -> None:
     window = Window(col, row, min(width, WIDTH - col), min(height, HEIGHT - row))
-    evidence, core = part(window)
+    evidence, core = part(VIEWS[name], window)
     rows, cols = slices(window)
-    np.testing.assert_array_equal(evidence.mask[core], WHOLE.mask[rows, cols])
-    np.testing.assert_array_equal(evidence.confidence[core], WHOLE.confidence[rows, cols])
+    np.testing.assert_array_equal(evidence.mask[core], WHOLE[name].mask[rows, cols])
+    np.testing.assert_array_equal(evidence.confidence[core], WHOLE[name].confidence[rows, cols])

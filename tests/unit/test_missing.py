@@ -23,11 +23,13 @@ def ground(height: int = 210, width: int = 330, *, mean: float = 110, spread: fl
     return np.clip(mean * bands + spread * soft, 1, 254).astype(np.uint8)
 
 
-def view_of(data: NDArray[np.generic], *, valid: Mask | None = None, collar: Mask | None = None) -> View:
+def view_of(
+    data: NDArray[np.generic], *, valid: Mask | None = None, collar: Mask | None = None, is_lossy: bool = False
+) -> View:
     valid = np.ones(data.shape[1:], np.bool_) if valid is None else valid
     collar = np.zeros(data.shape[1:], np.bool_) if collar is None else collar
     white = 255.0 if data.dtype == np.uint8 else 65535.0
-    return View(data, np.zeros(data.shape, np.uint8), valid, collar, white)
+    return View(data, np.zeros(data.shape, np.uint8), valid, collar, white, is_lossy)
 
 
 def found(view: View, rule: MissingRule | None = None) -> Mask:
@@ -171,3 +173,90 @@ def test_an_unknown_mode_is_refused() -> None:
 def test_the_report_names_every_parameter() -> None:
     assert MissingRule().parameters()["mode"] == "default"
     assert MissingRule(mode="paper").parameters() == {"mode": "paper"}
+
+
+def jpeg(data: Picture, quality: int = 90) -> Picture:
+    """Through JPEG with halved color."""
+    code = cv2.imencode(".jpg", data.transpose(1, 2, 0), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.ascontiguousarray(cv2.imdecode(code, cv2.IMREAD_COLOR).transpose(2, 0, 1))
+
+
+@pytest.mark.parametrize(("name", "least"), [("rows", 0.9), ("block", 0.97), ("large block", 0.97), ("wedges", 0.95)])
+@pytest.mark.parametrize("color", [0, 255])
+def test_what_was_lost_before_jpeg_is_found(name: str, least: float, color: int) -> None:
+    data, lost = ground(), shapes()[name]
+    data[:, lost] = color
+    assert iou(found(view_of(jpeg(data), is_lossy=True)), lost) >= least
+
+
+@pytest.mark.parametrize("bright", [True, False])
+@pytest.mark.parametrize("quality", [90, 75])
+def test_what_the_camera_clipped_is_not_missing_after_jpeg_either(bright: bool, quality: int) -> None:
+    data = jpeg(clipped(bright=bright), quality)
+    assert found(view_of(data, is_lossy=True)).sum() == 0
+    assert found(view_of(data)).sum() == 0
+
+
+@pytest.mark.parametrize("level", [3, 7])
+def test_dark_water_is_not_missing_after_jpeg(level: int) -> None:
+    data, water = ground(), np.zeros((210, 330), np.float32)
+    cv2.ellipse(water, (150, 100), (90, 60), 20, 0, 360, 1, -1)
+    water = cv2.GaussianBlur(water, (0, 0), 1.0)
+    dark = np.clip(data * (1 - water) + level * water, 0, 255).astype(np.uint8)
+    assert found(view_of(jpeg(dark), is_lossy=True)).sum() == 0
+
+
+def test_a_lossy_scene_has_no_missing_points() -> None:
+    data = ground()
+    data[:, 50, 60], data[:, 100:103, 200:203] = 0, 255
+    assert found(view_of(data, is_lossy=True)).sum() == 0
+
+
+def test_a_block_lost_before_an_undeclared_jpeg_is_found() -> None:
+    data, lost = ground(), shapes()["block"]
+    data[:, lost] = 255
+    assert iou(found(view_of(jpeg(data))), lost) >= 0.95
+
+
+def test_a_collar_in_a_lossy_scene_is_not_missing() -> None:
+    data, collar = ground(), np.zeros((210, 330), np.bool_)
+    collar[:, :60] = True
+    data[:, collar] = 255
+    data = jpeg(data)
+    collar[:, 56:60] = False
+    assert found(view_of(data, valid=~collar, collar=collar, is_lossy=True)).sum() == 0
+
+
+def test_a_point_with_company_is_no_loss() -> None:
+    """White specks of which some are not quite white: what a clipped, decimated scene looks like."""
+    rng = np.random.default_rng(3)
+    data = ground()
+    rows, cols = rng.integers(5, 205, 2500), rng.integers(5, 325, 2500)
+    data[:, rows, cols] = rng.choice([255, 250, 240, 225], 2500)
+    assert found(view_of(data), MissingRule(company=300)).sum() > 400
+    assert found(view_of(data)).sum() <= 5
+
+
+def test_popcorn_clouds_are_not_missing() -> None:
+    """Small clouds drawn by a lens, then decimated: hard edges here and there, gray rims elsewhere."""
+    rng = np.random.default_rng(5)
+    cloud = np.zeros((840, 1320), np.float32)
+    for row, col in zip(rng.integers(0, 840, 250), rng.integers(0, 1320, 250), strict=True):
+        cv2.circle(cloud, (int(col), int(row)), int(rng.integers(3, 14)), 1, -1)
+    cloud = np.clip(cv2.GaussianBlur(cloud, (0, 0), 4)[::4, ::4] * 1.4, 0, 1)
+    data = np.clip(ground() * (1 - cloud) + 290 * cloud, 0, 255).astype(np.uint8)
+    view = view_of(data)
+    assert found(view, MissingRule(mode="paper")).sum() > 500
+    assert found(view).sum() <= 5
+
+
+def test_bands_that_are_shifted_do_not_hide_a_wedge() -> None:
+    data, lost = ground(), shapes()["wedges"]
+    data[:, lost] = 0
+    data[0, np.roll(lost, 1, axis=0)] = 0
+    assert (found(view_of(data)) & lost).sum() >= 0.99 * lost.sum()
+
+
+def test_an_even_run_is_refused() -> None:
+    with pytest.raises(OptionError, match="min_run 16"):
+        MissingRule(min_run=16)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 __all__ = ["FAR", "NEAR", "SURROUND", "EdgeContrast", "PooledContrast", "grown", "long_runs", "opened", "pool"]
 
 Mask = NDArray[np.bool_]
+Limit = float | NDArray[np.floating]
 
 NEAR = 4
 """Pixels within which the ring is pooled first: enough for a point, and it keeps neighbors apart."""
@@ -36,26 +37,31 @@ class EdgeContrast:
     ring: NDArray[np.floating]
     surround: NDArray[np.floating]
     faded: NDArray[np.floating]
-    """1 where a ring pixel is nearer to the color than to its surround, else 0."""
+    """1 where a ring pixel is nearer to the color than to the surround, else 0."""
 
     @classmethod
-    def of(cls, difference: NDArray[np.floating], ring: Mask, outside: Mask) -> "EdgeContrast":
-        """All (row, col); ring pixels without surround are left out."""
-        n = pool(outside.astype(difference.dtype), SURROUND)
-        total = pool(np.where(outside, difference, 0), SURROUND)
+    def of(cls, difference: NDArray[np.floating], ring: Mask, outside: Mask, *, span: int = 0) -> "EdgeContrast":
+        """All (row, col); ring pixels without surround are left out.
+
+        What is faded is told by the mean surround of the ring pixels within `span`; 0: by the pixel's own.
+        """
+        kind, zero = difference.dtype, difference.dtype.type(0)
+        n = pool(outside.astype(kind), SURROUND)
         ring = ring & (n > 0)
         # Whole numbers keep sums exact, so that they do not depend on how the scene was cut.
-        mean = np.rint(total / np.maximum(n, 1))
-        kind, zero = difference.dtype, difference.dtype.type(0)
-        faded = ring & (2 * difference < mean)
-        return cls(ring.astype(kind), np.where(ring, difference, zero), np.where(ring, mean, zero), faded.astype(kind))
+        mean = np.rint(pool(np.where(outside, difference, zero), SURROUND) / np.maximum(n, 1))
+        count, surround = ring.astype(kind), np.where(ring, mean, zero)
+        usual = pool(surround, span) / np.maximum(pool(count, span), 1) if span else surround
+        faded = ring & (2 * difference < usual)
+        return cls(count, np.where(ring, difference, zero), surround, faded.astype(kind))
 
     def pooled(self, region: Mask, large: Mask) -> "PooledContrast":
-        """The ring around each pixel: within `NEAR`, or within `FAR` where `large` or where that holds too little."""
-        sums = [pool(part, NEAR) for part in (self.count, self.ring, self.surround, self.faded)]
-        lonely = region & (large | (sums[0] < NEAR_RING))
+        """The ring around each pixel of a region, within `NEAR`, or `FAR` if `large` or if that holds too little."""
+        parts, at = (self.count, self.ring, self.surround, self.faded), np.flatnonzero(region)
+        sums = [pool(part, NEAR).ravel()[at] for part in parts]
+        lonely = large.ravel()[at] | (sums[0] < NEAR_RING)
         if lonely.any():
-            far = [pool(part, FAR) for part in (self.count, self.ring, self.surround, self.faded)]
+            far = [pool(part, FAR).ravel()[at] for part in parts]
             sums = [np.where(lonely, wide, near) for wide, near in zip(far, sums, strict=True)]
         count, ring, surround, faded = sums
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -65,7 +71,7 @@ class EdgeContrast:
 
 @dataclass(frozen=True, eq=False)
 class PooledContrast:
-    """What the ring around each pixel says; all (row, col), NaN without a ring."""
+    """What the ring says around each of the n pixels of a region, row by row; all (n,), NaN without a ring."""
 
     ratio: NDArray[np.floating]
     """Ring over surround."""
@@ -74,18 +80,17 @@ class PooledContrast:
     faded: NDArray[np.floating]
     """Share of the ring that is nearer to the color than to its surround."""
 
-    def margin(self, sharpness: float | NDArray[np.floating], fading: float) -> NDArray[np.floating]:
-        """1 for an edge as hard as can be, 0.5 where the ratio is `sharpness` or the faded share `fading`, NaN without.
+    def margin(self, sharpness: Limit, fading: Limit) -> NDArray[np.floating]:
+        """1 for the hardest edge, 0.5 where the ratio is `sharpness` or the faded share `fading`, NaN without a ring.
 
         The less favorable of the two decides.
         """
+        ratio, faded = self.ratio, self.faded
         by_ratio = np.where(
-            self.ratio >= sharpness,
-            0.5 + 0.5 * (self.ratio - sharpness) / (1 - sharpness),
-            0.5 * self.ratio / sharpness,
+            ratio >= sharpness, 0.5 + 0.5 * (ratio - sharpness) / (1 - sharpness), 0.5 * ratio / sharpness
         )
-        by_share = np.where(self.faded <= fading, 1 - 0.5 * self.faded / fading, 0.5 * (1 - self.faded) / (1 - fading))
-        return np.asarray(np.minimum(by_ratio, by_share))
+        by_share = np.where(faded <= fading, 1 - 0.5 * faded / fading, 0.5 * (1 - faded) / (1 - fading))
+        return np.asarray(np.clip(np.minimum(by_ratio, by_share), 0.0, 1.0))
 
 
 def pool(values: NDArray[np.floating], radius: int) -> NDArray[np.floating]:

@@ -11,6 +11,9 @@ edge lies, and all bands together where the region is flat::
     ring over surround of the region, its middle flat            -> confidence
 
 Single points do not survive: 8 x 8 px of JPEG cannot hold them.
+
+Scenes that do not say they lost anything may have been compressed with loss earlier on, so large
+blocks are looked for there as well.
 """
 
 from dataclasses import dataclass
@@ -60,6 +63,9 @@ LEAST, MOST = 10.0, 60.0
 SMALLEST = 64
 """Pixels of a region within `FAR` that are enough: a block of 8 x 8."""
 
+SMALLEST_TRACE = 400
+"""The same in a scene that does not say it was compressed with loss: a block of 20 x 20."""
+
 LINE = 25
 """Pixels in a row or column that are enough, however thin the line."""
 
@@ -78,8 +84,8 @@ UNDECIDED = 0.5
 WEAK = 0.49
 """Confidence that a region which is not flat, or has no contrast, can reach."""
 
-REACH = RUN - 1 + 1 + GROWTH + 2 * FAR + SURROUND + 2
-"""Pixels that `score_lossy` needs around each pixel: runs with a step, rim, pools of size and edge, ring, surround."""
+REACH = RUN + GROWTH + 3 * FAR + SURROUND + 2
+"""Pixels that `score_lossy` needs: run with a step, rim, pools of size, usual ground and edge, surround, ring."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +95,11 @@ class LossyEdge:
     sharpness: float
     """Contrast of the ring over that of its surround, from which on an edge is hard."""
     fading: float
-    """Share of the ring that may be nearer to the color than to the ground."""
+    """Share of the ring that may be nearer to the color than to the ground usual there."""
     least: float
     """Levels of 255 that the ring must differ from the color on average."""
+    is_declared: bool = True
+    """False if the scene does not say that it lost anything: then only blocks of 400 px count, and no lines."""
 
 
 def score_lossy(data: Levels, valid: Mask, *, is_white: bool, edge: LossyEdge) -> NDArray[np.float32]:
@@ -107,15 +115,14 @@ def score_lossy(data: Levels, valid: Mask, *, is_white: bool, edge: LossyEdge) -
     """
     height, width = valid.shape
     score = np.zeros((height, width), np.float32)
-    bright = brightness(data)
-    near = (bright >= 255 - RUN_LEVELS if is_white else bright <= RUN_LEVELS) & valid
+    near = _is_near(data, is_white=is_white, edge=edge) & valid
     for block in windows(height, width, BLOCK):
         inner, close = slices(block), slices(expand(block, GROWTH + RUN, height=height, width=width))
-        if not _may_hold_core(near[close]):
+        if not _may_hold_core(near[close], edge):
             continue
         outer = slices(expand(block, REACH, height=height, width=width))
         core = tuple(slice(i.start - o.start, i.stop - o.start) for i, o in zip(inner, outer, strict=True))
-        distance = _Distance.of(data[(slice(None), *outer)], bright[outer], is_white=is_white)
+        distance = _Distance.of(data[(slice(None), *outer)], is_white=is_white)
         score[inner] = _score(distance, valid[outer], edge)[core]
     return score
 
@@ -138,43 +145,63 @@ class _Distance:
     """Of the band that differs most."""
 
     @classmethod
-    def of(cls, data: Levels, bright: Levels, *, is_white: bool) -> "_Distance":
-        if is_white:
-            return cls((255 - bright).astype(np.float32), np.asarray(255 - data.min(axis=0)))
-        return cls(bright.astype(np.float32), np.asarray(data.max(axis=0)))
+    def of(cls, data: Levels, *, is_white: bool) -> "_Distance":
+        bright = brightness(data)
+        return cls((255 - bright if is_white else bright).astype(np.float32), _worst(data, is_white=is_white))
 
 
-def _may_hold_core(near: Mask) -> bool:
-    """Whether pixels near the color lie together as a core does; cheap, because most blocks hold none."""
-    return np.count_nonzero(near) >= RUN and bool(_square(near).any() or _slanted_runs(near).any())
+def _worst(data: Levels, *, is_white: bool) -> Levels:
+    return np.asarray(255 - data.min(axis=0) if is_white else data.max(axis=0))
+
+
+def _is_near(data: Levels, *, is_white: bool, edge: LossyEdge) -> Mask:
+    """Every pixel that a core can hold, and cheaply some more."""
+    if not edge.is_declared:
+        return np.asarray(_worst(data, is_white=is_white) <= CORE_LEVELS)
+    bright = brightness(data)
+    return np.asarray(bright >= 255 - RUN_LEVELS if is_white else bright <= RUN_LEVELS)
+
+
+def _may_hold_core(near: Mask, edge: LossyEdge) -> bool:
+    """Whether pixels near the color lie together as a core does; most blocks hold none."""
+    if np.count_nonzero(near) < CORE**2:
+        return False
+    return bool(_square(near).any() or (edge.is_declared and _slanted_runs(near).any()))
 
 
 def _score(distance: _Distance, valid: Mask, edge: LossyEdge) -> NDArray[np.float32]:
-    region = _region(distance, valid)
+    region = _region(distance, valid, edge)
     if not region.any():
         return np.zeros(valid.shape, np.float32)
     ring = grown(region, 1) & valid & ~region
-    contrast = EdgeContrast.of(distance.bright, ring, valid & ~region & ~ring)
+    contrast = EdgeContrast.of(distance.bright, ring, valid & ~region & ~ring, span=FAR)
     pooled = contrast.pooled(region, region)
     margin = pooled.margin(edge.sharpness, edge.fading)
-    weak = (pooled.strength < edge.least) | _is_uneven(region, distance.worst)
-    margin = np.where(np.isnan(pooled.ratio), UNDECIDED, margin)
+    margin[np.isnan(margin)] = UNDECIDED
+    weak = (pooled.strength < edge.least) | _is_uneven(region, distance.worst)[region]
     margin[weak] = np.minimum(margin[weak], WEAK)
-    return np.where(region, np.clip(margin, 0.0, 1.0), 0.0).astype(np.float32)
+    score = np.zeros(valid.shape, np.float32)
+    score[region] = margin
+    return score
 
 
-def _region(distance: _Distance, valid: Mask) -> Mask:
+def _region(distance: _Distance, valid: Mask, edge: LossyEdge) -> Mask:
     """Pixels much nearer to the color than to the ground, beside a core, and enough of them."""
     thin = (distance.bright <= RUN_LEVELS) & valid
-    core = _square((distance.worst <= CORE_LEVELS) & valid) | _slanted_runs(thin)
+    core = _square((distance.worst <= CORE_LEVELS) & valid)
+    if edge.is_declared:
+        core |= _slanted_runs(thin)
     if not core.any():
         return core
     ground = (distance.bright > GROUND) & valid
     total = pool(np.where(ground, distance.bright, np.float32(0)), NEARBY)
     mean = total / np.maximum(pool(ground.astype(np.float32), NEARBY), 1)
     region = (distance.bright <= np.clip(SHARE * mean, LEAST, MOST)) & grown(core, GROWTH) & valid
+    size = pool(region.astype(np.float32), FAR)
+    if not edge.is_declared:
+        return np.asarray(region & (size >= SMALLEST_TRACE))
     is_line = pool(long_runs(thin, LINE).astype(np.float32), FAR) > 0
-    return np.asarray(region & (is_line | (pool(region.astype(np.float32), FAR) >= SMALLEST)))
+    return np.asarray(region & (is_line | (size >= SMALLEST)))
 
 
 def _square(mask: Mask) -> Mask:
