@@ -36,6 +36,13 @@ def test_an_empty_folder_is_named(tmp_path):
         find_scenes([str(tmp_path)])
 
 
+def test_somebody_elses_folder_is_left_alone(tmp_path):
+    scene = touch(tmp_path / "a.tif")
+    touch(tmp_path / "out" / "a" / "notes.txt")
+    (tmp_path / "out" / "a-2").mkdir()
+    assert result_folders([scene], tmp_path / "out")[0].name == "a-2"
+
+
 def test_a_missing_file_stays_in_the_batch():
     assert find_scenes(["nowhere.tif"]) == ["nowhere.tif"]
 

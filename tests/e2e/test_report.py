@@ -11,8 +11,12 @@ from clearscene.inspection.batch import write_index
 from clearscene.inspection.bilingual import Bilingual
 from clearscene.inspection.quicklook import Pictures, make_pictures
 from clearscene.inspection.report import write_json, write_report
+from clearscene.inspection.report_page import Page, is_empty
+from clearscene.inspection.report_texts import Texts
 from clearscene.inspection.result import Report
 from clearscene.inspection.schema import report_schema, schema_text, write_schema
+from clearscene.inspection.scoring import NOT_INSPECTED, score_findings
+from clearscene.inspection.standard import load_standard
 from tests import report_samples as samples
 from tests.html_reader import Reader
 
@@ -87,7 +91,7 @@ def test_what_the_page_says(tmp_path: Path, pictures: Pictures) -> None:
         "0.00075 %",
         "256 m",
         samples.REMARK,
-        "21 of 24 units passed",
+        "21 of 24 units with data passed",
         "tile 37 is corrupt: ZSTD stream ends early",
         "The file holds 3 rasters",
         "min_length 64",
@@ -122,8 +126,8 @@ def test_a_clean_scene_says_so_and_what_was_looked_for(tmp_path: Path) -> None:
     report = samples.clean_report()
     pictures = make_pictures(report, {}, samples.reader(samples.pixels()))
     text = _page(report, tmp_path, pictures).text
-    assert "No defects found" in text
-    assert re.search(r"Looked for Cloud, Shadow, .* Not looked for Distortion \(no model", text)
+    assert "No defects found among the 8 types looked for" in text
+    assert re.search(r"Looked for Cloud, Shadow, .* Not looked for Distortion, Stitching misalignment \(no model", text)
     assert "Draft grade" not in text
     assert "Findings in pictures" not in text
 
@@ -225,3 +229,61 @@ def test_links_to_files_are_quoted(tmp_path: Path, pictures: Pictures) -> None:
     link = next(h for h in page.values("href") if not h.startswith("#"))
     assert "#" not in link
     assert unquote(link) == "缺陷 #1.gpkg"
+
+
+def test_units_without_data_are_neutral_and_last(tmp_path: Path) -> None:
+    report = samples.report()
+    empty = [
+        u.model_copy(update={"inspected_px": 0, "score": 0.0, "grade": NOT_INSPECTED, "passed": False})
+        for u in report.units[:4]
+    ]
+    page = Page.of(report.model_copy(update={"units": empty + report.units[4:]}), Texts(), pictured=[])
+    assert [is_empty(u) for u in page.units.worst] == [False] * 20 + [True] * 4
+    assert (page.units.n_seen, page.units.n_passed, page.units.pass_rate) == (20, 17, 0.85)
+    assert [(b.weight, b.is_empty) for b in page.units.boxes[:4]] == [(0.0, True)] * 4
+    text = _page(report.model_copy(update={"units": empty + report.units[4:]}), tmp_path, Pictures()).text
+    assert "17 of 20 units with data passed · 4 units have nothing to inspect" in text
+    assert "85 % of 20 units with data" in text.replace("\u202f", " ")
+
+
+def test_little_data_and_unreadable_pixels_are_told_at_the_top(tmp_path: Path) -> None:
+    report = samples.clean_report()
+    total = report.pixels.total
+    nodata, collar, unreadable = total * 6 // 10, total // 4, total // 100
+    valid = total - nodata - collar - unreadable
+    pixels = report.pixels.model_copy(
+        update={"valid": valid, "inspected": valid, "nodata": nodata, "collar": collar, "unreadable": unreadable}
+    )
+    text = _page(report.model_copy(update={"pixels": pixels}), tmp_path, Pictures()).text.replace("\u202f", " ")
+    assert (
+        "Inspected 93.3 % of the valid and unreadable pixels 14 % of the scene has data 1 % could not be read" in text
+    )
+    assert "Only 14 % of the scene has data: 60 % is nodata, 25 % is collar" in text
+    whole = _page(report, tmp_path, Pictures()).text
+    assert "Only" not in whole
+
+
+def test_how_it_was_run_and_where_findings_lie(tmp_path: Path, pictures: Pictures) -> None:
+    report = samples.report()
+    findings = [f.model_copy(update={"x": 500123.456, "y": 5200456.75}) for f in report.findings]
+    options = {"units": "grid:200m", "types": "cloud,missing"}
+    report = report.model_copy(update={"findings": findings, "options": options})
+    text = _page(report, tmp_path, pictures).text
+    assert "E / N 500123.5 / 5200456.8" in text
+    assert "How it was run Units grid:200m Types Cloud, Pixel missing" in text
+    scene = report.scene.model_copy(update={"crs": "EPSG:4326"})
+    degrees = [f.model_copy(update={"x": 8.5400001, "y": 47.3}) for f in findings]
+    text = _page(report.model_copy(update={"scene": scene, "findings": degrees}), tmp_path, pictures).text
+    assert "Lon / lat 8.540000, 47.300000" in text
+
+
+def test_reasons_name_the_cap_and_the_limit() -> None:
+    stripes = [samples.findings()[1].model_copy(update={"id": i, "type": "cloud", "area_px": 60_000}) for i in range(3)]
+    record = score_findings(stripes, load_standard("percent-area"), inspected_px=1_000_000)[1]
+    assert (
+        record.reasons[1].en == "Cloud is over the limit: 18 % of the inspected area, "
+        "and at most 5.0 % of the inspected area allowed."
+    )
+    many = [samples.findings()[1].model_copy(update={"id": i, "area_px": 2}) for i in range(40)]
+    record = score_findings(many, load_standard("gbt24356"), inspected_px=100_000_000)[1]
+    assert "at most 12 per type" in record.reasons[0].en

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from clearscene.inspection.batch import Failure, write_index
+from clearscene.inspection.batch import Failure, collect, write_index
 from clearscene.inspection.quicklook import make_pictures
-from clearscene.inspection.report import write_report
+from clearscene.inspection.report import write_json, write_report
 from clearscene.inspection.result import Report
 from tests import report_samples as samples
 
@@ -48,8 +48,8 @@ def test_thumbnail_is_the_overview_of_the_report(folder: Path) -> None:
     assert len(found) == 1  # the clean scene has no report on disk here
     image = cv2.imdecode(np.frombuffer(base64.b64decode(found[0]), np.uint8), cv2.IMREAD_COLOR)
     assert image is not None
-    assert image.shape == (224, 329, 3)
-    blue, green, red = image[66, 103].astype(int)  # the cloud: white, tinted blue
+    assert image.shape == (152, 224, 3)  # the whole scene, 2209 x 1503
+    blue, green, red = image[45, 70].astype(int)  # the cloud: white, tinted blue
     assert blue > green > red > 150
 
 
@@ -58,7 +58,10 @@ def test_index_tells_verdicts_reasons_and_errors(folder: Path) -> None:
     for words in (
         "Rejected scenes and reasons",
         "and at most 0 allowed",
-        "No defects found",
+        "No defects found among the 8 types looked for",
+        "Not every type of defect was looked for",
+        "In all 2 scenes: Distortion, Stitching misalignment",
+        "1 of 2 inspected scenes passed, 1 could not be read",
         "截断.tif",
         "Copy the file again",
     ):
@@ -112,3 +115,67 @@ def test_a_broken_report_page_costs_only_its_thumbnail(tmp_path: Path) -> None:
     (tmp_path / "forest" / "report.html").write_text('<img id="quicklook" src="data:image/jpeg;base64,AAAA">')
     write_index([(tmp_path / "forest", samples.clean_report())], tmp_path)
     assert "data:image" not in (tmp_path / "index.html").read_text(encoding="utf-8").replace("img-src data:", "")
+
+
+def _batch(out: Path) -> list[tuple[Path, Report | Failure]]:
+    """The scenes of `folder` with their records on disk."""
+    scenes = _outcomes(out)
+    for path, outcome in scenes:
+        if isinstance(outcome, Report):
+            path.mkdir()
+            write_json(outcome, path)
+    return scenes
+
+
+def test_a_batch_on_disk_is_collected_whole_and_in_the_order_of_names(tmp_path: Path) -> None:
+    write_index(_batch(tmp_path), tmp_path)
+    before = (tmp_path / "summary.csv").read_bytes()
+    (tmp_path / ".half").mkdir()
+    write_json(samples.report(), tmp_path / ".half")
+    found = collect(tmp_path)
+    assert [path.name for path, _ in found] == ["forest", "城东 #1", "截断.tif"]
+    assert found[:2] == [(tmp_path / "forest", samples.clean_report()), (tmp_path / "城东 #1", samples.report())]
+    lost = found[2][1]
+    assert isinstance(lost, Failure)
+    assert (lost.name, lost.path, lost.seconds) == ("截断.tif", "scenes/截断.tif", 0.02)
+    assert lost.error.endswith("Copy the file again; it has 0 of 12,345 bytes.")
+    write_index(found, tmp_path)
+    assert sorted((tmp_path / "summary.csv").read_bytes().splitlines()) == sorted(before.splitlines())
+    assert collect(tmp_path) == found
+
+
+def test_a_failure_that_has_a_result_since_is_gone(tmp_path: Path) -> None:
+    write_index(_batch(tmp_path), tmp_path)
+    report = samples.clean_report()
+    scene = report.scene.model_copy(update={"path": "./scenes/截断.tif"})
+    (tmp_path / "截断").mkdir()
+    write_json(report.model_copy(update={"scene": scene}), tmp_path / "截断")
+    assert [type(outcome) for _, outcome in collect(tmp_path)] == [Report] * 3
+
+
+def test_names_that_look_like_formulas_come_back(tmp_path: Path) -> None:
+    failure = Failure("=1+1.tif", "@x", "-broken", "")
+    write_index([(tmp_path / "x", failure)], tmp_path)
+    assert [outcome for _, outcome in collect(tmp_path)] == [failure]
+
+
+def test_a_record_that_cannot_be_read_is_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "report.json").write_text("{", encoding="utf-8")
+    (tmp_path / "summary.csv").write_bytes(b"\xff\xfe")
+    ((path, outcome),) = collect(tmp_path)
+    assert isinstance(outcome, Failure)
+    assert (path.name, outcome.name) == ("bad", "bad")
+    assert collect(tmp_path / "nothing") == []
+
+
+def test_types_left_out_in_some_scenes_are_counted(tmp_path: Path) -> None:
+    clean = samples.clean_report()
+    whole = [t.model_copy(update={"inspected": True, "reason": None}) for t in clean.types]
+    all_types = clean.model_copy(update={"types": whole})
+    write_index([(tmp_path / "a", all_types), (tmp_path / "b", clean)], tmp_path)
+    html = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "In 1 of 2 scenes: Distortion, Stitching misalignment" in html
+    assert "No defects found" in html
+    write_index([(tmp_path / "a", all_types)], tmp_path)
+    assert "Not every type" not in (tmp_path / "index.html").read_text(encoding="utf-8")

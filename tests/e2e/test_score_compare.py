@@ -15,8 +15,9 @@ from rasterio.crs import CRS
 from clearscene.errors import OptionError, OutputError, ResultError, VectorError
 from clearscene.grid import Grid
 from clearscene.inspection.bilingual import Bilingual
-from clearscene.inspection.compare import MatchRule, compare
+from clearscene.inspection.compare import compare
 from clearscene.inspection.layers import defect_layer, scene_layer
+from clearscene.inspection.matching import MatchRule
 from clearscene.inspection.report import write_json
 from clearscene.inspection.rescore import rescore
 from clearscene.inspection.result import Finding, Pixels, Report, SceneInfo, Timing, UnitScore
@@ -236,6 +237,19 @@ def test_slip_in_the_layer_is_named_and_nothing_is_written(run, statement, messa
     assert (run / "report.json").read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [
+        ("已驳回", "rejected"), (" Rejected ", "rejected"), ("REJECTED", "rejected"), ("已确认", "accepted"),
+        ("已接受", "accepted"), ("Accepted", "accepted"), ("待确认", "proposed"), ("人工补充", "added"),
+    ],
+)  # fmt: skip
+def test_status_as_the_reports_show_it(run, word, status):
+    sql(run, ("UPDATE defects SET status = ? WHERE id = 1", (word,)))
+    assert rescore(run).findings[0].status == status
+    assert layer(run)[1]["status"] == status
+
+
 def test_polygon_outside_the_scene(run):
     sql(run, ("UPDATE defects SET geom = ? WHERE id = 1", (blob(shapely.box(-90, 0, -50, 9)),)))
     with pytest.raises(VectorError, match="outside the scene"):
@@ -368,7 +382,7 @@ def test_found_missed_false_by_hand(run, tmp_path):
     assert cloud.area_recall == pytest.approx(2400 / 5200, abs=1e-5)
     assert (blur.n_reference, blur.n_false, blur.area_recall) == (0, 1, None)
     assert (seam.n_found, seam.n_false) == (1, 0)
-    assert (comparison.missed, comparison.false) == ([2, 3], [2, 3, 4])
+    assert (comparison.missed, comparison.false) == ([1, 2], [2, 3, 4])
     assert (cloud.penalty_run, cloud.penalty_reference, cloud.penalty_difference) == (12, 5, 7)
     assert comparison.total.penalty_reference == 8.5
 
@@ -408,7 +422,7 @@ def test_fields_that_hold_no_types(run, tmp_path):
     path = write_reference(tmp_path / "r.shp", [SHAPES[3][1]], {"who": ["Li"], "points": ["many"]})
     with pytest.raises(VectorError, match=r"No field of .*--type-field.*who, points"):
         compare(run, path)
-    with pytest.raises(VectorError, match=r"who 'Li' is no type"):
+    with pytest.raises(VectorError, match=r"field who holds 'Li', which is no type.*feature id 0"):
         compare(run, path, type_field="who")
     with pytest.raises(VectorError, match=r"no field 'whos'.*mean 'who'"):
         compare(run, path, type_field="whos")
@@ -420,13 +434,90 @@ def test_fields_that_hold_no_types(run, tmp_path):
 def test_match_rule_is_checked():
     with pytest.raises(ValueError, match="min_cover is 0"):
         MatchRule(min_cover=0)
+    with pytest.raises(OptionError, match="tolerance is -1"):
+        MatchRule(tolerance_px=-1)
+
+
+def test_lines_outlined_by_hand_are_found(tmp_path):
+    run = make_run(tmp_path / "run", grid=PLAIN)
+    sql(run, "UPDATE defects SET status = 'rejected' WHERE id = 4")
+    lines = [shapely.box(20, 10, 300, 12), shapely.box(33, 40, 34, 41), shapely.box(0, 280, 400, 282)]
+    for name, line in zip(("stripe", "missing", "stripe"), lines, strict=True):
+        placed = to_map(np.array([line], object), PLAIN.transform)[0]
+        sql(run, ("INSERT INTO defects (geom, type) VALUES (?, ?)", (encode(placed, -1), name)))
+    rescore(run)
+    boxes = [line.buffer(4, join_style="mitre") for line in lines[:2]]
+    quarter = shapely.box(0, 276, 100, 286)  # three quarters of the third line lie outside
+    shapes, types = [*boxes, quarter], ["stripe", "missing", "stripe"]
+    path = write_reference(tmp_path / "r.gpkg", shapes, {"type": types}, driver="GPKG", crs=None, grid=PLAIN)
+    comparison = compare(run, path)
+    stripe, missing = row_of(comparison, "stripe"), row_of(comparison, "missing")
+    assert (missing.n_found, missing.n_false) == (1, 0)
+    assert missing.area_iou == pytest.approx(1 / 81, abs=1e-6)  # areas stay strict
+    assert (stripe.n_found, stripe.n_missed, stripe.n_false) == (1, 1, 1)
+    assert (comparison.missed, comparison.tolerance_px) == ([3], 5)  # a GeoPackage counts from 1
+    done = clearscene("compare", run, path, "--tolerance", "2.5", check=0)
+    assert "lies mostly inside it, grown by 2.5 px" in done.stdout
+
+
+@pytest.mark.parametrize(("tolerance_px", "n_found"), [(1.05, 1), (0.95, 0)])
+def test_tolerance_is_how_far_a_finding_may_lie_outside(run, tmp_path, tolerance_px, n_found):
+    # The stripe is 390 x 3 px; the box holds 0.5 px of its width, so grown by 1 px half of it.
+    path = write_reference(tmp_path / "r.shp", [shapely.box(10, 252.5, 400, 270)], {"type": ["stripe"]})
+    row = row_of(compare(run, path, rule=MatchRule(tolerance_px=tolerance_px)), "stripe")
+    assert (row.n_found, row.n_false) == (n_found, 1 - n_found)
+
+
+def test_tolerance_is_not_for_regions(run, tmp_path):
+    path = write_reference(tmp_path / "r.shp", [shapely.box(0, 0, 200, 200)], {"type": ["cloud"]})
+    assert row_of(compare(run, path), "cloud").n_missed == 1
+
+
+def test_a_slip_among_types_is_named(run, tmp_path):
+    shapes, fields = (
+        [SHAPES[1][1], SHAPES[2][1], SHAPES[3][1]],
+        {"label": ["a", "b", "c"], "类型": ["云", "道路", "模糊"]},
+    )
+    path = write_reference(tmp_path / "r.shp", shapes, fields, encoding="UTF-8")
+    for field in (None, "类型"):
+        with pytest.raises(
+            VectorError, match=r"field 类型 holds '道路'.*feature id 1 in QGIS.*1 Cloud 云.*--type-field"
+        ):
+            compare(run, path, type_field=field)
+    path = write_reference(tmp_path / "one.shp", shapes[:1], {"类型": ["道路"]}, encoding="UTF-8")
+    with pytest.raises(VectorError, match=r"field 类型 holds '道路'"):
+        compare(run, path)
+
+
+def test_shapefile_without_prj_is_said_so(run, tmp_path, caplog):
+    compare(run, write_reference(tmp_path / "with.shp", [SHAPES[1][1]], {"type": ["cloud"]}))
+    assert caplog.text == ""
+    compare(run, write_reference(tmp_path / "bare.shp", [SHAPES[1][1]], {"type": ["cloud"]}, crs=None))
+    assert "bare.shp has no .prj: its coordinates are taken to be in the scene's EPSG:4549" in caplog.text
+
+
+def test_missed_and_false_as_layers(run, tmp_path):
+    shapes = [shapely.box(50, 60, 110, 120), shapely.box(350, 250, 390, 290)]
+    path = write_reference(tmp_path / "r.shp", shapes, {"类型": ["云", "模糊"]}, encoding="UTF-8")
+    out = tmp_path / "差异.gpkg"
+    assert str(out) in clearscene("compare", run, path, "--out", out, check=0).stdout
+    meta, _, wkb, columns = pyogrio.raw.read(out, layer="missed")
+    assert (meta["crs"], dict(zip(meta["fields"], (c.tolist() for c in columns), strict=True))["type_zh"]) == (
+        "EPSG:4549", ["模糊"],
+    )  # fmt: skip
+    placed = to_map(np.array(shapes[1:], object), GRID.transform)
+    assert shapely.area(shapely.symmetric_difference(shapely.from_wkb(wkb), placed)).max() < 1e-3
+    meta, _, _, columns = pyogrio.raw.read(out, layer="false")
+    assert dict(zip(meta["fields"], (c.tolist() for c in columns), strict=True))["id"] == [2, 3, 4, 5]
+    compare(run, run / "defects.gpkg", out=out)
+    assert [pyogrio.read_info(out, layer=name)["features"] for name in ("missed", "false")] == [0, 0]
 
 
 def test_compare_command(run, tmp_path):
     path = write_reference(tmp_path / "r.shp", [SHAPES[1][1], shapely.box(1, 1, 9, 9)], {"type": ["cloud", "cloud"]})
     done = clearscene("compare", run, path, check=0)
     assert "Cloud" in done.stdout
-    assert "Missed polygons, by their place in the file: 2\n" in done.stdout
+    assert "Missed polygons, by their feature id as QGIS shows it: 1\n" in done.stdout
     assert "False findings, by their id: 2, 3, 4, 5\n" in done.stdout
     assert "penalty of the reference, by the standard gbt24356;" in done.stdout
     done = clearscene("compare", run, path, "--json", check=0)

@@ -1,9 +1,12 @@
 """Every file of a run follows when `clearscene score` finds the polygons edited: layers, copies, report."""
 
+import base64
 import json
+import re
 import shutil
 import sqlite3
 
+import cv2
 import numpy as np
 import pyogrio
 import pytest
@@ -11,6 +14,7 @@ import shapely
 
 from clearscene.errors import OutputError
 from clearscene.inspection import pdf
+from clearscene.inspection.batch import write_index
 from clearscene.inspection.inspect import prepare
 from clearscene.inspection.options import InspectOptions
 from clearscene.inspection.rescore import rescore
@@ -168,13 +172,78 @@ def test_a_type_that_was_not_looked_for_and_is_added_by_hand_is_in_the_table(run
     assert "Cloud added by hand, not looked for Region 1" in text_of(run)
 
 
-def test_pictures_are_left_out_when_the_scene_is_gone(run, caplog):
-    (run.parent / "moved.tif").touch()
+def _crops(run):
+    html = (run / "report.html").read_text("utf-8")
+    return {int(n): uri for n, uri in re.findall(r'id="f(\d+)">\s*<div class="crop"><img [^>]*?src="([^"]+)"', html)}
+
+
+def _forget_scene(run):
+    record = json.loads((run / "report.json").read_text("utf-8"))
+    place = record["scene"]["path"]
+    record["scene"]["path"] = str(run.parent / "gone.tif")
+    (run / "report.json").write_text(json.dumps(record), "utf-8")
+    return place
+
+
+def test_nothing_changed_leaves_the_report_untouched(run, monkeypatch, caplog):
+    _forget_scene(run)
+    _with_pdf(run)
+    monkeypatch.setattr(pdf, "find_browser", lambda: None)
+    before = [(run / name).stat().st_mtime_ns for name in ("report.html", "report.pdf")]
+    clearscene("score", run, check=0)
+    assert [(run / name).stat().st_mtime_ns for name in ("report.html", "report.pdf")] == before
+    assert caplog.text == ""
+
+
+def test_old_pictures_are_kept_when_the_scene_is_gone(run, caplog):
+    place = _forget_scene(run)
+    old = _crops(run)
+    assert len(old) > 3
+    sql(run, "UPDATE defects SET status = 'rejected' WHERE id = 1", "UPDATE defects SET type = 'cloud' WHERE id = 3")
+    clearscene("score", run, check=0)
+    assert "keeps its old pictures" in caplog.text
+    assert "gone.tif" in caplog.text
+    assert "--scene" in caplog.text
+    kept = _crops(run)
+    assert set(kept) == set(old) - {1, 3}  # 3 would have an outline in the color of its old type
+    pairs = [(_picture(uri), _picture(old[n])) for n, uri in kept.items()]
+    assert all(np.abs(new.astype(int) - then).mean() < 1 for new, then in pairs)
+    assert "No overview could be drawn." not in text_of(run)
+    clearscene("score", run, "--scene", place, check=0)  # nothing has changed, but now there are pictures for all
+    assert set(_crops(run)) == set(old) - {1}
+
+
+def _picture(uri):
+    return cv2.imdecode(np.frombuffer(base64.b64decode(uri.partition(",")[2]), np.uint8), cv2.IMREAD_COLOR)
+
+
+def test_a_scene_of_another_size_is_refused_before_anything_is_written(run, tmp_path):
+    other = write_scene(tmp_path / "other.tif", ground(90, 110))
+    sql(run, "UPDATE defects SET status = 'rejected' WHERE id = 1")
+    before = (run / "report.json").read_bytes()
+    done = clearscene("score", run, "--scene", other, check=2)
+    assert "110 x 90 px, and the scene had 517 x 389" in done.stderr
+    assert (run / "report.json").read_bytes() == before
+
+
+def test_index_of_the_batch_follows(run):
+    assert not (run.parent / "index.html").exists()
+    write_index([(run, report_of(run))], run.parent)
+    sql(run, "UPDATE defects SET status = 'rejected' WHERE type = 'stripe'")
+    clearscene("score", run, check=0)
+    text = Reader((run.parent / "index.html").read_text("utf-8")).text
+    assert "88.0" in text
+    assert "84.0" not in text
+    assert ",88.0," in (run.parent / "summary.csv").read_text("utf-8-sig")
+
+
+def test_pictures_are_left_out_when_scene_and_old_report_are_gone(run, caplog):
+    (run / "report.html").unlink()
     record = json.loads((run / "report.json").read_text("utf-8"))
     record["scene"]["path"] = str(run.parent / "gone.tif")
     (run / "report.json").write_text(json.dumps(record), "utf-8")
     clearscene("score", run, check=0)
-    assert "The report has no pictures" in caplog.text
+    assert "The report has no pictures: the scene" in caplog.text
     assert "No overview could be drawn." in text_of(run)
 
 
@@ -207,6 +276,7 @@ def test_pdf_that_cannot_be_printed_again_is_removed(run, monkeypatch, caplog):
     monkeypatch.setattr(pdf, "find_browser", lambda: None)
     monkeypatch.setitem(__import__("sys").modules, "weasyprint", None)
     _with_pdf(run)
+    sql(run, "UPDATE defects SET status = 'rejected' WHERE type = 'stripe'")
     done = clearscene("score", run, check=0)
     assert not (run / "report.pdf").exists()
     assert "pdf" not in report_of(run).files

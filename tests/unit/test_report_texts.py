@@ -127,6 +127,8 @@ def test_length_time_and_memory() -> None:
     assert _plain(EN.round_length(0.2)) == "0.2 m"
     assert _plain(ZH.round_length(2000)) == "2 千米"
     assert _plain(EN.seconds(0.02)) == "0.02 s"
+    assert _plain(ZH.seconds(0.000979)) == "<0.01 秒"
+    assert _plain(EN.seconds(0.5774)) == "0.58 s"
     assert _plain(EN.seconds(119.6)) == "2 min 0 s"
     assert _plain(EN.seconds(7384)) == "2 h 3 min"
     assert _plain(EN.memory(812.4)) == "812 MB"

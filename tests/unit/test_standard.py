@@ -84,6 +84,10 @@ def test_confirmed_standard_is_no_draft(write):
         ('measure = "count"', 'measure = "count_per_km2"', r"density"),
         ("[smallest.region]", "[smallest.regions]", r"no type 'regions'; Did you mean 'region'"),
         ('name = "pass"', 'name = "fail"', r"grade cannot be called"),
+        ("at_least = 75", "at_least = 95", r"grade 'good' \(at_least 95\) comes after 'excellent'.*best grade first"),
+        ("at_least = 60", "at_least = 75", r"grade 'pass' \(at_least 75\) comes after 'good'"),
+        ('types = ["cloud"', 'types = []  # ["cloud"', r"rule\[1\].types: it is empty.*Types are cloud, shadow"),
+        ('name = "gbt24356"', 'name = ""', r"wrong at name: it is empty"),
         ("at_least = 90", "at_least = 900", r"grade\[1\].at_least = 900"),
         ('name = "gbt24356"', "name = ", r"is not TOML"),
     ],
@@ -96,6 +100,22 @@ def test_slip_is_named(write, old, new, message):
 def test_unknown_standard_names_the_nearest():
     with pytest.raises(StandardError, match=r"no standard 'gbt2435'.*mean 'gbt24356'"):
         load_standard("gbt2435")
+
+
+def test_a_mark_before_utf8_and_windows_line_ends(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_bytes(standard_text("strict").replace("\n", "\r\n").encode("utf-8-sig"))
+    assert load_standard(path) == load_standard("strict")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "message"), [("utf-16", "UTF-16"), ("utf-16-le", "UTF-16"), ("gbk", "not UTF-8 text")]
+)
+def test_other_encodings_are_named(tmp_path, encoding, message):
+    path = tmp_path / "own.toml"
+    path.write_text(standard_text("strict"), encoding, errors="replace")
+    with pytest.raises(StandardError, match=f"{message}.*Save it as UTF-8"):
+        load_standard(path)
 
 
 def test_folder_is_no_standard(tmp_path):

@@ -6,8 +6,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from clearscene.inspection.compare import Comparison, MatchRule, TypeComparison
+from clearscene.inspection.compare import Comparison, TypeComparison
 from clearscene.inspection.compare import compare as compare_run
+from clearscene.inspection.matching import MatchRule
 from clearscene.inspection.taxonomy import BY_NAME
 
 __all__ = ["command"]
@@ -33,6 +34,17 @@ def command(
     min_iou: Annotated[
         float, typer.Option(help="A polygon is found if its IoU with what meets it is this.")
     ] = _RULE.min_iou,
+    tolerance: Annotated[
+        float,
+        typer.Option(
+            metavar="PX",
+            help="Pixel and boundary types: a polygon is found also if what meets it lies mostly (half of its area) "
+            "inside it, grown by so many pixels; what lies so is not false.",
+        ),
+    ] = _RULE.tolerance_px,
+    out: Annotated[
+        str, typer.Option(metavar="FILE.gpkg", help="Write the layers missed and false, to open in QGIS.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Set a run against an inspector's own polygons: found, missed and false, areas and penalties, by type."""
@@ -41,12 +53,15 @@ def command(
         reference,
         type_field=type_field or None,
         penalty_field=penalty_field or None,
-        rule=MatchRule(min_cover, min_iou),
+        rule=MatchRule(min_cover, min_iou, tolerance),
+        out=out or None,
     )
     if as_json:
         typer.echo(comparison.model_dump_json(indent=2))
     else:
         _print(comparison, Console())
+        if out:
+            typer.echo(f"layers missed and false: {out}")
 
 
 def _print(comparison: Comparison, console: Console) -> None:
@@ -58,11 +73,13 @@ def _print(comparison: Comparison, console: Console) -> None:
     by = comparison.penalties_from
     source = f"by the standard {by}" if by == comparison.standard else f"from its field {by}"
     lines = [
-        f"\nFound: {comparison.min_cover:.0%} of a polygon covered, or IoU {comparison.min_iou:g} with what meets it.",
+        f"\nFound: {comparison.min_cover:.0%} of a polygon covered, or IoU {comparison.min_iou:g} with what meets it;",
+        "pixel and boundary types also if what meets it lies mostly inside it, "
+        f"grown by {comparison.tolerance_px:g} px. Areas are compared as they are.",
         f"theirs: penalty of the reference, {source}; diff: penalty of the run minus theirs.",
     ]
     if comparison.missed:
-        lines.append(f"Missed polygons, by their place in the file: {_listed(comparison.missed)}")
+        lines.append(f"Missed polygons, by their feature id as QGIS shows it: {_listed(comparison.missed)}")
     if comparison.false:
         lines.append(f"False findings, by their id: {_listed(comparison.false)}")
     for line in lines:

@@ -1,5 +1,6 @@
 """`clearscene inspect SCENE...`: the main job."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -8,11 +9,11 @@ from rich.console import Console
 
 from clearscene.cli.progress import SceneProgress
 from clearscene.cli.summary import print_batch
-from clearscene.inspection.batch import write_index
+from clearscene.inspection.batch import Failure, collect, write_index
 from clearscene.inspection.inputs import find_scenes
 from clearscene.inspection.inspect import prepare
 from clearscene.inspection.options import Encoding, InspectOptions, Lang, Mode
-from clearscene.inspection.run import inspect_batch
+from clearscene.inspection.run import SceneResult, inspect_batch
 from clearscene.inspection.taxonomy import parse_types
 from clearscene.raster.bands import parse_bands
 
@@ -130,5 +131,12 @@ def command(  # an option of the command line is a parameter here: there is no s
     except KeyboardInterrupt:
         typer.echo("interrupted: scenes that were finished are kept, nothing half-written is left", err=True)
         raise typer.Exit(130) from None
-    index = write_index([(r.folder, r.outcome) for r in results], out, lang=lang) if len(results) > 1 else None
-    raise typer.Exit(print_batch(results, index=index, fail_under=fail_under))
+    raise typer.Exit(print_batch(results, index=_write_index(results, out, lang), fail_under=fail_under))
+
+
+def _write_index(results: Sequence[SceneResult], out: Path, lang: Lang) -> Path | None:
+    """The page of all scenes in `out`, those of earlier calls included; None for a scene that is alone there."""
+    now = {Path(r.scene).resolve() for r in results}
+    before = [(f, o) for f, o in collect(out) if not (isinstance(o, Failure) and Path(o.path).resolve() in now)]
+    scenes = dict(before) | {r.folder: r.outcome for r in results}
+    return write_index(sorted(scenes.items()), out, lang=lang) if len(scenes) > 1 else None

@@ -32,7 +32,7 @@ COMMANDS = {
     "compare": Subcommand("clearscene.cli.compare", "Set a run against an inspector's own polygons."),
     "synth": Subcommand("clearscene.cli.synth", "Make generated scenes with known defects."),
     "demo": Subcommand("clearscene.cli.demo", "Make a scene, inspect it, print found against placed."),
-    "standards": Subcommand("clearscene.cli.standards", "List the scoring standards, or print one to edit."),
+    "standards": Subcommand("clearscene.cli.standards", "List the scoring standards, print one, or check a file."),
     "models": Subcommand("clearscene.cli.models", "List the models that are installed."),
     "doctor": Subcommand("clearscene.cli.doctor", "Show what this installation can do."),
 }

@@ -8,8 +8,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from clearscene.inspection.report import HTML_NAME
 from clearscene.inspection.report_texts import NARROW_SPACE, Texts
-from clearscene.inspection.rerender import rerender
+from clearscene.inspection.rerender import check_scene, rerender, rerender_index
 from clearscene.inspection.rescore import rescore
 from clearscene.inspection.result import Change, Report, TypeSummary
 from clearscene.inspection.run_folder import open_run
@@ -27,17 +28,26 @@ def command(
         str, typer.Option(help="A shipped standard or a TOML file; the one of the run if left out.")
     ] = "",
     who: Annotated[str, typer.Option(help="Your name, for the record; the user's if left out.")] = "",
+    scene: Annotated[
+        str, typer.Option(metavar="PATH", help="Where the scene lies now, if it has moved; for the pictures only.")
+    ] = "",
     fail_under: Annotated[float | None, typer.Option(help="Exit with 1 if the score is less.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Score a run again from its polygons as they stand: rejected, retyped, redrawn, added or deleted.
 
     Updates the attributes in the GeoPackage and all files made from it (report, Shapefile, GeoJSON),
-    and records what changed.
+    and records what changed. If nothing has changed, the report stays untouched.
     """
-    n_before = len(open_run(run).report.changes)
+    held = open_run(run)
+    if scene:
+        check_scene(run, scene)
+    before, page = held.report, held.folder / HTML_NAME
+    n_before = len(before.changes)
     report = rescore(run, standard=standard or None, who=who)
-    page = rerender(run)
+    if report != before or scene or not page.is_file():
+        rerender(run, before=before, scene=scene or None)
+        rerender_index(run)
     if as_json:
         record = report.model_dump(mode="json", include={"score", "types", "units", "changes"})
         typer.echo(json.dumps(record, ensure_ascii=False, indent=2))

@@ -1,4 +1,4 @@
-"""`clearscene standards [NAME]`: list the shipped scoring standards, or print one as a start for one's own."""
+"""`clearscene standards [NAME]`: list the shipped scoring standards, print one, or check a file."""
 
 from typing import Annotated
 
@@ -12,12 +12,25 @@ __all__ = ["command"]
 
 
 def command(
-    name: Annotated[str, typer.Argument(help="Print this standard, as a start for one of your own.")] = "",
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="[NAME|FILE.toml]",
+            help="A shipped standard is printed, as a start for one of your own; a file is checked.",
+        ),
+    ] = "",
 ) -> None:
-    """List the scoring standards, or print one to edit."""
-    if name:
+    """List the scoring standards, print one to edit, or check a file (exit 2 if it is wrong)."""
+    if not name:
+        _print_list(Console())
+    elif name in list_standards():
         typer.echo(standard_text(name), nl=False)
-        return
+    else:
+        load_standard(name)
+        typer.echo(f"{name} is a valid standard.")
+
+
+def _print_list(console: Console) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("name", "title", "grades", "confirmed by"):
         table.add_column(column, overflow="fold")
@@ -30,4 +43,4 @@ def command(
             str(len(standard.grades)),
             standard.confirmed_by or "nobody: draft grades",
         )
-    Console().print(table)
+    console.print(table)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from clearscene.inspection.batch import Failure
@@ -66,7 +67,7 @@ def _table(results: Sequence[SceneResult]) -> Table:
     for name in ("score", "grade", "findings", "seconds", "s/Mpx", "peak MB"):
         table.add_column(name, justify="left" if name == "grade" else "right", no_wrap=True)
     for result in results:
-        table.add_row(scene_name(result.scene), *_cells(result))
+        table.add_row(escape(scene_name(result.scene)), *_cells(result))
     return table
 
 

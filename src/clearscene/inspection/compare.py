@@ -1,10 +1,7 @@
 """A run against an inspector's own polygons: what was found, missed and false, by type.
 
-The rule. A reference polygon is *found* if at least half of its area is covered by findings of its
-type, or if its IoU with all findings of its type that it meets is at least 0.3. A finding is
-*right* by the same rule the other way round, *false* if not. Boundary types are marked by tile
-squares, so there a finding is right as soon as it covers half of a reference polygon. Area figures
-are of the pooled areas of a type: overlaps count once, however the areas are cut into polygons.
+`clearscene.inspection.matching` states when polygons agree. Area figures are of the pooled areas of
+a type: overlaps count once, however the areas are cut into polygons, and no tolerance applies.
 """
 
 import math
@@ -17,50 +14,26 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from shapely.geometry.base import BaseGeometry
 
-from clearscene.errors import OptionError, VectorError
+from clearscene.errors import VectorError
+from clearscene.grid import Grid
+from clearscene.inspection.layers import DEFECT_STYLE
+from clearscene.inspection.matching import MatchRule, Side, areal, sort_by_type, unmatched
 from clearscene.inspection.measure_shape import measure_shape
-from clearscene.inspection.polygon_file import PolygonFile, defect_of, read_polygon_file
+from clearscene.inspection.polygon_file import PolygonFile, read_polygon_file, to_map
+from clearscene.inspection.reference_types import types_of
 from clearscene.inspection.result import Status
 from clearscene.inspection.run_folder import RunFolder, open_run
 from clearscene.inspection.scoring import Extent, Item, score_items
 from clearscene.inspection.standard import Standard
-from clearscene.inspection.taxonomy import BY_NAME, TYPES, Group
+from clearscene.inspection.taxonomy import BY_NAME, TYPES
+from clearscene.vector.geopackage import write_geopackage
+from clearscene.vector.layer import Column, Layer
 
 __all__ = ["Comparison", "MatchRule", "TypeComparison", "compare"]
 
-_TYPE_FIELDS = (
-    "type",
-    "type_id",
-    "type_en",
-    "type_zh",
-    "category_id",
-    "category_i",
-    "class",
-    "defect",
-    "label",
-    "labels",
-    "类型",
-    "错误类型",
-)
 _LINE_WIDTH_PX = 1.0
 """Lines and points of a reference are given this width, so that they have an area to be covered."""
-
-
-@dataclass(frozen=True)
-class MatchRule:
-    """When two sets of polygons agree."""
-
-    min_cover: float = 0.5
-    """Part of a polygon's area that the other side must cover."""
-    min_iou: float = 0.3
-    """Or the intersection over union with all polygons of the other side that it meets."""
-
-    def __post_init__(self) -> None:
-        for name in ("min_cover", "min_iou"):
-            if not 0 < getattr(self, name) <= 1:
-                raise OptionError(f"{name} is {getattr(self, name)}; it must be above 0 and at most 1.")
 
 
 class TypeComparison(BaseModel):
@@ -93,21 +66,13 @@ class Comparison(BaseModel):
     penalties_from: str = Field(description="Field of the reference with its penalties, or the standard's name.")
     min_cover: float
     min_iou: float
+    tolerance_px: float
     types: list[TypeComparison] = Field(description="Types that either side has, in the order of their ids.")
     total: TypeComparison
-    missed: list[int] = Field(description="Positions of the missed polygons among the reference's features, from 1.")
+    missed: list[int] = Field(
+        description="Feature ids of the missed polygons, as QGIS shows them: from 0 in a Shapefile."
+    )
     false: list[int] = Field(description="Ids of the false findings.")
-
-
-@dataclass(frozen=True, eq=False)
-class _Side:
-    """Valid polygons of one side, by type name; parts of one type may overlap."""
-
-    polygons: dict[str, NDArray[np.object_]]
-    numbers: dict[str, list[int]]
-
-    def of(self, name: str) -> NDArray[np.object_]:
-        return self.polygons.get(name, np.empty(0, object))
 
 
 def compare(
@@ -117,8 +82,9 @@ def compare(
     type_field: str | None = None,
     penalty_field: str | None = None,
     rule: MatchRule | None = None,
+    out: str | Path | None = None,
 ) -> Comparison:
-    """Set a run against reference polygons; this module's docstring states the rule.
+    """Set a run against reference polygons; the docstring of `clearscene.inspection.matching` states the rule.
 
     Rejected findings are left out. Without a `penalty_field` the reference is scored by the run's
     standard. Laws: a run against itself finds everything, with nothing false and IoU 1; found +
@@ -130,23 +96,27 @@ def compare(
         type_field: Field with the type as id, English or Chinese name; guessed if None.
         penalty_field: Field with the inspector's penalty of each polygon.
         rule: When polygons agree.
+        out: A GeoPackage for QGIS, with the layers `missed` (reference polygons) and `false` (findings).
 
     Raises:
         ResultError: The run is incomplete.
         VectorError: The reference, or one of its fields, cannot be read.
+        OutputError: `out` cannot be written.
     """
     rule = rule or MatchRule()
     held = open_run(run)
     file = read_polygon_file(reference, held.grid)
-    names = _types_of(file, type_field)
+    names = types_of(file, type_field)
     standard = held.standard()
-    ours, run_penalties = _run_side(held)
-    theirs = _side(names, _with_area(file.polygons), range(1, len(names) + 1))
+    ours, run_penalties = _runsort_by_type(held)
+    theirs = sort_by_type(names, _with_area(file.polygons), file.ids)
     penalties = _field_penalties(file, names, penalty_field) if penalty_field else _penalties(theirs, held, standard)
     used = [t.name for t in TYPES if len(ours.of(t.name)) or len(theirs.of(t.name))]
-    missed = _unmatched(ours, theirs, used, rule)
-    false = _unmatched(theirs, ours, used, rule, by_covering=True)
+    missed = unmatched(theirs, ours, used, rule, is_reference=True)
+    false = unmatched(ours, theirs, used, rule, is_reference=False)
     areas = {name: _areas(ours.of(name), theirs.of(name)) for name in used}
+    if out is not None:
+        _write_layers(Path(out), held.grid, missed=theirs.only(missed), false=ours.only(false))
     costs = (run_penalties, penalties)
     types = [
         _compared(n, (ours, theirs), unmatched=(false[n], missed[n]), areas=areas[n], penalties=costs) for n in used
@@ -158,6 +128,7 @@ def compare(
         penalties_from=penalty_field or standard.name,
         min_cover=rule.min_cover,
         min_iou=rule.min_iou,
+        tolerance_px=rule.tolerance_px,
         types=types,
         total=_total(types, areas.values()),
         missed=sorted(number for numbers in missed.values() for number in numbers),
@@ -165,48 +136,34 @@ def compare(
     )
 
 
-def _run_side(run: RunFolder) -> tuple[_Side, dict[str, float]]:
+def _runsort_by_type(run: RunFolder) -> tuple[Side, dict[str, float]]:
     """The findings of a run that stand, as last scored, and their penalties by type."""
     live = {f.id: f.type for f in run.report.findings if f.status != Status.REJECTED}
     rows = [row for row in run.rows() if row.values.get("id") in live]
     numbers = [int(row.values["id"]) for row in rows]
-    side = _side([live[n] for n in numbers], np.array([row.polygon for row in rows], object), numbers)
+    side = sort_by_type([live[n] for n in numbers], np.array([row.polygon for row in rows], object), numbers)
     return side, {summary.type: summary.penalty for summary in run.report.types}
 
 
-def _side(names: Sequence[str], polygons: NDArray[np.object_], numbers: Iterable[int]) -> _Side:
-    """Sort polygons by type; shapes that cross themselves are mended."""
-    by_type: dict[str, list[tuple[int, BaseGeometry]]] = {}
-    for name, polygon, number in zip(names, shapely.make_valid(polygons), numbers, strict=True):
-        if polygon.area > 0:
-            by_type.setdefault(name, []).append((number, polygon))
-    return _Side(
-        {name: np.array([polygon for _, polygon in held], object) for name, held in by_type.items()},
-        {name: [number for number, _ in held] for name, held in by_type.items()},
-    )
+def _write_layers(path: Path, grid: Grid, *, missed: Side, false: Side) -> None:
+    """Write what was missed and what is false as layers that QGIS draws in the colors of their types."""
+    layers = [_layer("missed", "feature", missed, grid), _layer("false", "id", false, grid)]
+    write_geopackage(path, layers, styles={layer.name: DEFECT_STYLE for layer in layers})
 
 
-def _types_of(file: PolygonFile, field: str | None) -> list[str]:
-    """The type of each reference polygon, by the field asked for or the first usual one that holds types."""
-    fields = {name.lower(): name for name in file.fields}
-    if field is None:
-        usual = [fields[name] for name in _TYPE_FIELDS if name in fields]
-        field = next((name for name in usual if all(map(defect_of, file.fields[name]))), None)
-    if field is None:
-        raise VectorError(
-            f"No field of {file.path} holds the types of its polygons.",
-            hint=f"Name it with --type-field; its fields are {', '.join(file.fields) or 'none'}.",
-        )
-    names = []
-    for i, value in enumerate(file.column(field)):
-        defect = defect_of(value)
-        if defect is None:
-            known = ", ".join(f"{t.id} {t.title} {t.title_zh}" for t in TYPES)
-            raise VectorError(
-                f"{file.path}, polygon {i + 1}: {field} {value!r} is no type.", hint=f"Types are {known}."
-            )
-        names.append(defect.name)
-    return names
+def _layer(name: str, number: str, side: Side, grid: Grid) -> Layer:
+    """One row a polygon, with its number in a field of that name, and its type."""
+    rows = [(n, BY_NAME[kind], polygon) for kind in side.polygons for n, polygon in side.numbered(kind)]
+    rows.sort(key=lambda row: row[0])
+    fields: dict[str, Column] = {
+        number: np.array([n for n, _, _ in rows], np.int64),
+        "type": [t.name for _, t, _ in rows],
+        "type_en": [t.title for _, t, _ in rows],
+        "type_zh": [t.title_zh for _, t, _ in rows],
+        "status": ["proposed"] * len(rows),  # which the style looks at
+    }
+    shapes = np.array([None, *(areal(polygon) for _, _, polygon in rows)], object)[1:]
+    return Layer(name, "MultiPolygon", to_map(shapes, grid), fields, grid.crs)
 
 
 def _with_area(geometries: NDArray[np.object_]) -> NDArray[np.object_]:
@@ -215,36 +172,6 @@ def _with_area(geometries: NDArray[np.object_]) -> NDArray[np.object_]:
     result = geometries.copy()
     result[is_thin] = shapely.buffer(geometries[is_thin], _LINE_WIDTH_PX / 2, cap_style="square")
     return result
-
-
-def _unmatched(
-    other: _Side, side: _Side, names: Sequence[str], rule: MatchRule, *, by_covering: bool = False
-) -> dict[str, list[int]]:
-    """Numbers of the polygons of `side` with no match on the other side, by type."""
-    result = {}
-    for name in names:
-        covering = by_covering and BY_NAME[name].group is Group.BOUNDARY
-        matched = _matched(side.of(name), other.of(name), rule, by_covering=covering)
-        result[name] = [n for n, is_matched in zip(side.numbers.get(name, []), matched, strict=True) if not is_matched]
-    return result
-
-
-def _matched(
-    polygons: NDArray[np.object_], others: NDArray[np.object_], rule: MatchRule, *, by_covering: bool
-) -> NDArray[np.bool_]:
-    """Whether each polygon has a match among the others, (n,)."""
-    matched = np.zeros(len(polygons), np.bool_)
-    first, second = shapely.STRtree(others).query(polygons, predicate="intersects")
-    for i in np.unique(first):
-        met = others[second[first == i]]
-        union = shapely.union_all(met)
-        shared = shapely.area(shapely.intersection(polygons[i], union))
-        own = shapely.area(polygons[i])
-        matched[i] = shared >= rule.min_cover * own or shared >= rule.min_iou * (own + union.area - shared)
-        if by_covering and not matched[i]:
-            covered = shapely.area(shapely.intersection(polygons[i], met))
-            matched[i] = bool((covered >= rule.min_cover * shapely.area(met)).any())
-    return matched
 
 
 @dataclass(frozen=True)
@@ -265,7 +192,7 @@ def _ratio(part: float, whole: float) -> float | None:
     return round(part / whole, 6) if whole > 0 else None
 
 
-def _penalties(side: _Side, run: RunFolder, standard: Standard) -> dict[str, float]:
+def _penalties(side: Side, run: RunFolder, standard: Standard) -> dict[str, float]:
     """What the reference polygons cost by the standard, by type."""
     items = [
         Item(name, sizes.area_px, sizes.area_m2, sizes.length_px, sizes.length_m)
@@ -296,7 +223,7 @@ def _number(value: Any, field: str, path: str) -> float:
 
 def _compared(
     name: str,
-    sides: tuple[_Side, _Side],
+    sides: tuple[Side, Side],
     *,
     unmatched: tuple[Sequence[int], Sequence[int]],
     areas: _Areas,

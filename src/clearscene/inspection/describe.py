@@ -36,7 +36,7 @@ def describe_scene(scene: Scene, viewer: SceneViewer) -> SceneInfo:
     grid = scene.grid
     return SceneInfo(
         name=scene.name,
-        path=str(scene.path) if "://" in str(scene.path) else str(Path(scene.path).absolute()),
+        path=str(scene.path) if "://" in str(scene.path) else str(Path(scene.path).resolve()),
         driver=scene.driver,
         height=grid.height,
         width=grid.width,

@@ -12,10 +12,17 @@ from clearscene.rules.rule import Rule
 from clearscene.runs import Runs
 from clearscene.stream import ordered_map
 
-__all__ = ["Detection", "WindowResult", "detect"]
+__all__ = ["Detection", "WindowResult", "detect", "fitting_workers"]
 
 WINDOW_SIZE = 1024
 """Rows and columns of the windows that rules work on, without the margin."""
+
+
+RESERVED_MB = 400
+"""What the process holds besides the windows: interpreter, libraries, raster cache."""
+
+WORKER_MB = 75
+"""What a worker holds while rules look at its window; 16 workers were measured at 1246 MB in all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +63,11 @@ class Detection:
         outside = np.zeros(int(labels.max()) + 1, np.bool_)
         outside[labels[at_border]] = True
         return int(runs.lengths[~outside[labels]].sum(dtype=np.int64))
+
+
+def fitting_workers(workers: int, memory_limit_mb: int) -> int:
+    """As many of the workers as the memory limit holds, at least one."""
+    return max(1, min(workers, (memory_limit_mb - RESERVED_MB) // WORKER_MB))
 
 
 def detect(

@@ -13,10 +13,11 @@ from clearscene.inspection.clean import Regions
 from clearscene.inspection.result import Finding
 from clearscene.inspection.scoring import Rest
 from clearscene.inspection.taxonomy import BY_ID, DefectType, Group
+from clearscene.runs import Components
 from clearscene.vector.area import area_of_runs
 from clearscene.vector.outline import outlines
 
-__all__ = ["Drawn", "list_findings"]
+__all__ = ["Drawn", "list_findings", "undrawn_centers"]
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def list_findings(
     rest: dict[str, Rest] = {}
     for type_id in sorted(t for t in regions if regions[t].n):
         defect, parts = BY_ID[type_id], regions[type_id].parts
-        order = np.lexsort((parts.lefts, parts.tops, -parts.areas))
+        order = _by_size(parts)
         source = _source(defect, regions[type_id], detectors[type_id], grid=grid, inspected=inspected)
         geometries = _outlines_of(source.regions, order[:max_drawn])
         for label, geometry in zip(order, geometries, strict=False):
@@ -75,6 +76,22 @@ def list_findings(
             left = order[max_drawn:]
             rest[defect.name] = Rest(len(left), int(parts.areas[left].sum()))
     return drawn, rest
+
+
+def undrawn_centers(regions: Mapping[int, Regions], *, max_drawn: int) -> dict[str, list[tuple[float, float, int]]]:
+    """Where the findings lie that `list_findings` counts without a polygon: (col, row, pixels) by type."""
+    centers = {}
+    for type_id in (t for t in regions if regions[t].n > max_drawn):
+        parts = regions[type_id].parts
+        left = _by_size(parts)[max_drawn:]
+        cols, rows = (parts.lefts + parts.rights)[left] / 2, (parts.tops + parts.bottoms)[left] / 2
+        centers[BY_ID[type_id].name] = list(zip(cols.tolist(), rows.tolist(), parts.areas[left].tolist(), strict=True))
+    return centers
+
+
+def _by_size(parts: Components) -> NDArray[np.int64]:
+    """Labels, the largest first."""
+    return np.asarray(np.lexsort((parts.lefts, parts.tops, -parts.areas)), np.int64)
 
 
 def _source(defect: DefectType, regions: Regions, detector: str, *, grid: Grid, inspected: int) -> _Source:

@@ -65,7 +65,8 @@ def result_folders(scenes: Sequence[str], out: Path) -> list[Path]:
     """The folder of each scene's result: `out/<name>`, and `-2`, `-3` ... where a name is taken.
 
     A folder that holds a result of the same scene is that scene's folder again, so that a batch
-    which is run twice finds its own results.
+    which is run twice finds its own results. Any other folder that is there and holds something is
+    somebody else's: it is left alone, and counts as taken.
     """
     taken: set[str] = set()
     folders = []
@@ -80,13 +81,17 @@ def _free_folder(scene: str, out: Path, taken: set[str]) -> Path:
     name, number = scene_name(scene), 1
     while True:
         folder = out / (name if number == 1 else f"{name}-{number}")
-        if folder.name.casefold() not in taken and _owner(folder) in (None, _absolute(scene)):
+        if folder.name.casefold() not in taken and (_is_free(folder) or _owner(folder) == _absolute(scene)):
             return folder
         number += 1
 
 
+def _is_free(folder: Path) -> bool:
+    return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+
+
 def _owner(folder: Path) -> str | None:
-    """The scene that a result folder belongs to; None if it belongs to no one yet."""
+    """The scene that a result folder belongs to; None if it holds no result."""
     try:
         record = json.loads((folder / "report.json").read_text(encoding="utf-8"))
         return str(record["scene"]["path"])

@@ -19,22 +19,22 @@ from clearscene.inspection.describe import (
     types_left_out,
     unreadable_scene,
 )
-from clearscene.inspection.detect import Detection, detect
-from clearscene.inspection.findings import Drawn, list_findings
+from clearscene.inspection.detect import Detection, detect, fitting_workers
+from clearscene.inspection.findings import Drawn, list_findings, undrawn_centers
 from clearscene.inspection.learned import Learned, describe_model, detect_by_model, load_model, model_types
 from clearscene.inspection.options import InspectOptions
 from clearscene.inspection.outputs import write_class_map, write_class_style, write_confidence, write_polygons
 from clearscene.inspection.pdf import write_pdf
 from clearscene.inspection.quicklook import Pictures, make_pictures
 from clearscene.inspection.report import write_json, write_report
-from clearscene.inspection.result import Detector, Finding, Report, Timing, UnitScore
+from clearscene.inspection.result import Detector, Report, Timing
 from clearscene.inspection.run_folder import STANDARD_NAME, remember_shapes
 from clearscene.inspection.scoring import Extent, Rest, score_findings, type_penalties
 from clearscene.inspection.standard import Standard, load_standard, standard_text
 from clearscene.inspection.summary import summarize
 from clearscene.inspection.taxonomy import BY_ID, BY_NAME, DefectType
 from clearscene.inspection.timing import Stopwatch, peak_memory_mb
-from clearscene.inspection.units import Unit, count_inspected, parse_units, score_units, units_of_centers
+from clearscene.inspection.units import Unit, count_inspected, parse_units, rest_by_unit, score_units, units_of_centers
 from clearscene.inspection.viewer import SceneViewer
 from clearscene.models.model import Model
 from clearscene.raster.scene import Scene, open_scene
@@ -122,7 +122,7 @@ class _Job:
             detection = detect(
                 viewer,
                 list(self.inspector.rules.values()),
-                workers=options.workers,
+                workers=fitting_workers(options.workers, options.memory_limit_mb),
                 progress=lambda share: self.progress("detect", share),
             )
         if detection.unreadable and detection.inspected.area == 0:
@@ -133,7 +133,8 @@ class _Job:
         with self._stage("polygons"):
             regions = self._regions(detection, learned)
             drawn, rest = self._draw(regions, detection)
-            report = self._report(viewer, detection, learned, drawn, rest, units)
+            report = self._report(viewer, detection, learned, drawn, rest)
+            report = self._score_units(report, detection, regions, drawn=drawn, units=units)
         with self._stage("write"):
             report = self._write_data(report, detection, regions, drawn=drawn, units=units)
         with self._stage("report"):
@@ -159,9 +160,13 @@ class _Job:
     def _lacking_bands(self) -> tuple[str, ...]:
         """The bands that the model reads, if the scene cannot show them all."""
         model = self.inspector.model
-        if model is None or len(model.manifest.input.bands) == len(self.scene.display_bands):
+        if model is None or tuple(model.manifest.input.bands) == self._shown_bands():
             return ()
         return tuple(model.manifest.input.bands)
+
+    def _shown_bands(self) -> tuple[str, ...]:
+        """Names of the bands that detectors see: red, green and blue, or one gray."""
+        return ("red", "green", "blue") if self.scene.is_color else ("gray",)
 
     def _detectors(self) -> dict[int, str]:
         """Who finds each type in this scene, by type id; a type that is not in it is not inspected."""
@@ -210,7 +215,6 @@ class _Job:
         learned: Learned | None,
         drawn: list[Drawn],
         rest: Mapping[str, Rest],
-        units: list[Unit],
     ) -> Report:
         pixels, standard = count_pixels(detection, self.scene.grid), self.inspector.standard
         extent = Extent(pixels.inspected, pixels.inspected_m2)
@@ -221,7 +225,6 @@ class _Job:
         penalties = type_penalties(
             found, standard, inspected_px=extent.pixels, inspected_m2=extent.square_meters, rest=rest
         )
-        findings, unit_scores = self._score_units(findings, drawn, units, detection)
         return Report(
             clearscene_version=__version__,
             created=datetime.now(UTC),
@@ -230,7 +233,6 @@ class _Job:
             lang=self.inspector.options.lang,
             options=self.inspector.options.record(),
             score=score,
-            units=unit_scores,
             types=summarize(
                 findings,
                 penalties=penalties,
@@ -254,14 +256,20 @@ class _Job:
         return detectors
 
     def _score_units(
-        self, findings: list[Finding], drawn: list[Drawn], units: list[Unit], detection: Detection
-    ) -> tuple[list[Finding], list[UnitScore]]:
+        self,
+        report: Report,
+        detection: Detection,
+        regions: Mapping[int, Regions],
+        *,
+        drawn: list[Drawn],
+        units: list[Unit],
+    ) -> Report:
         """Name the unit of each finding, and score the units."""
         if not units:
-            return findings, []
+            return report
         geometries, grid = [d.geometry for d in drawn], self.scene.grid
         names = units_of_centers(geometries, units)
-        named = [f.model_copy(update={"unit": name}) for f, name in zip(findings, names, strict=True)]
+        named = [f.model_copy(update={"unit": name}) for f, name in zip(report.findings, names, strict=True)]
         scores = score_units(
             named,
             geometries,
@@ -269,8 +277,9 @@ class _Job:
             standard=self.inspector.standard,
             inspected_px=count_inspected(detection.inspected, units, grid),
             grid=grid,
+            rest=rest_by_unit(undrawn_centers(regions, max_drawn=self.inspector.options.max_drawn), units),
         )
-        return named, scores
+        return report.model_copy(update={"findings": named, "units": scores})
 
     def _write_data(
         self,
@@ -288,7 +297,7 @@ class _Job:
         (self.folder / STANDARD_NAME).write_text(standard_text(options.standard), encoding="utf-8")
         write_class_style(self.folder / "classmap.qml")
         files |= {"classmap": "classmap.tif", "standard": STANDARD_NAME}
-        if options.confidence:
+        if options.confidence and regions:
             write_confidence(self.folder / "confidence.tif", grid, regions)
             files["confidence"] = "confidence.tif"
         return report.model_copy(update={"files": files})
@@ -325,13 +334,15 @@ def _complete_folder(folder: Path) -> Iterator[Path]:
 
     Law: `folder` is either as it was before, or holds a complete result.
     """
-    work = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}.part")
+    token = uuid4().hex[:8]
+    work, old = (folder.with_name(f".{folder.name}.{token}.{end}") for end in ("part", "old"))
     try:
         work.mkdir(parents=True)
         yield work
         if folder.exists():
-            shutil.rmtree(folder)
+            folder.replace(old)
         work.replace(folder)
+        shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         if isinstance(error, ClearsceneError):
             raise

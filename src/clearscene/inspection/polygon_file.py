@@ -1,16 +1,17 @@
 """Polygons that people bring: map sheets, an inspector's own findings; read into the pixels of a scene."""
 
 import difflib
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyogrio
 import shapely
 from numpy.typing import NDArray
 from pyproj import Transformer
 from rasterio.crs import CRS
-from shapely.geometry.base import BaseGeometry
 
 from clearscene.errors import VectorError
 from clearscene.grid import Grid
@@ -18,6 +19,8 @@ from clearscene.inspection.taxonomy import BY_ID, BY_NAME, TYPES, DefectType
 from clearscene.vector.layer import read_layer
 
 __all__ = ["PolygonFile", "defect_of", "read_polygon_file", "to_map", "to_pixels"]
+
+logger = logging.getLogger(__name__)
 
 _DECIMALS = 6
 _SEGMENTS = 64
@@ -33,6 +36,8 @@ class PolygonFile:
     """Geometries (n,) in pixel coordinates of the scene."""
     fields: dict[str, list[Any]]
     """Values (n,) of each field; None where the file has null."""
+    ids: list[int]
+    """Feature ids (n,) as QGIS shows them: from 0 in a Shapefile or GeoJSON, the column fid in a GeoPackage."""
 
     def column(self, name: str) -> list[Any]:
         """Values of a field.
@@ -51,17 +56,29 @@ class PolygonFile:
 def read_polygon_file(path: str | Path, grid: Grid) -> PolygonFile:
     """Read the first layer of a vector file and bring it to the pixels of `grid`.
 
-    A layer without CRS is taken to be in the CRS of the scene. Features without geometry are left out.
+    A layer without CRS is taken to be in the CRS of the scene, and a warning is logged. Features
+    without geometry are left out.
 
     Raises:
         VectorError: The file cannot be read, or its CRS and the scene's cannot be brought together.
     """
     table = read_layer(Path(path))
+    if table.crs is None and grid.crs is not None:
+        what = "no .prj" if Path(path).suffix.lower() == ".shp" else "no CRS"
+        logger.warning("%s has %s: its coordinates are taken to be in the scene's %s.", path, what, grid.crs)
     empty = shapely.is_missing(table.geometries) | shapely.is_empty(table.geometries)
     kept = np.flatnonzero(~empty)
     placed = to_pixels(_reprojected(table.geometries[kept], table.crs, grid, str(path)), grid)
     fields = {name: [_plain(values[i]) for i in kept] for name, values in table.fields.items()}
-    return PolygonFile(str(path), placed, fields)
+    ids = _feature_ids(Path(path))
+    return PolygonFile(str(path), placed, fields, [int(ids[i]) for i in kept])
+
+
+def _feature_ids(path: Path) -> NDArray[np.integer[Any]]:
+    """The ids that OGR, and so QGIS, gives the features of the layer that `read_layer` reads."""
+    layer = next(str(name) for name, kind in pyogrio.list_layers(path) if kind is not None)
+    _, ids, _, _ = pyogrio.raw.read(path, layer=layer, columns=[], read_geometry=False, return_fids=True)
+    return np.asarray(ids)
 
 
 def to_pixels(geometry: Any, grid: Grid) -> Any:
@@ -73,10 +90,9 @@ def to_pixels(geometry: Any, grid: Grid) -> Any:
     return _moved(geometry, ~grid.transform, _DECIMALS)
 
 
-def to_map(geometry: BaseGeometry, grid: Grid) -> BaseGeometry:
-    """Bring a geometry from pixel to map coordinates."""
-    moved: BaseGeometry = _moved(geometry, grid.transform)
-    return moved
+def to_map(geometry: Any, grid: Grid) -> Any:
+    """Bring a geometry, or an array of them, from pixel to map coordinates."""
+    return _moved(geometry, grid.transform)
 
 
 def defect_of(value: Any) -> DefectType | None:

@@ -13,7 +13,7 @@ from clearscene.atomic import replacing
 from clearscene.errors import OutputError
 from clearscene.inspection.drawing import Image
 from clearscene.inspection.quicklook import Pictures, ScaleBar
-from clearscene.inspection.report_page import Page
+from clearscene.inspection.report_page import Page, is_empty, place
 from clearscene.inspection.report_texts import Texts
 from clearscene.inspection.result import Finding, Report
 from clearscene.inspection.taxonomy import BY_NAME
@@ -34,6 +34,8 @@ class _Card:
     picture: str
     """Data URI."""
     scale: ScaleBar | None
+    place: str
+    """Map coordinates; empty without."""
 
     @property
     def row(self) -> int:
@@ -56,8 +58,15 @@ def write_report(report: Report, folder: Path, *, pictures: Pictures, lang: str 
     """
     texts = Texts(lang)
     by_id = {finding.id: finding for finding in report.findings}
+    pictured = [f for number in pictures.crops if (f := by_id.get(number))]
+    page = Page.of(report, texts, pictured=pictured)
     cards = [
-        _Card(by_id[number], data_uri(image), pictures.crop_scales.get(number))
+        _Card(
+            by_id[number],
+            data_uri(image),
+            pictures.crop_scales.get(number),
+            place(by_id[number], is_geographic=page.is_geographic),
+        )
         for number, image in pictures.crops.items()
         if number in by_id
     ]
@@ -66,7 +75,7 @@ def write_report(report: Report, folder: Path, *, pictures: Pictures, lang: str 
         {
             "t": texts,
             "report": report,
-            "page": Page.of(report, texts, pictured=[card.finding for card in cards]),
+            "page": page,
             "pictures": pictures,
             "quicklook": None if pictures.quicklook is None else data_uri(pictures.quicklook),
             "cards": cards,
@@ -115,5 +124,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["color"] = lambda name: BY_NAME[name].color if name in BY_NAME else UNKNOWN_COLOR
+    environment.globals["is_empty"] = is_empty
     environment.globals["group"] = lambda name: BY_NAME[name].group.value if name in BY_NAME else ""
     return environment

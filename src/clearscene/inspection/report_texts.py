@@ -146,9 +146,10 @@ class Texts:
         return self._with_unit(f"{value:g}", unit)
 
     def seconds(self, value: float) -> str:
-        """Seconds below two minutes, then minutes and seconds, then hours and minutes."""
+        """Seconds below two minutes, to 0.01 s; then minutes and seconds, then hours and minutes."""
         if value < 119.5:
-            return self._with_unit(self.number(value), "unit_s")
+            digits = "<0.01" if 0 < value < 0.005 else self.number(round(value, 2))
+            return self._with_unit(digits, "unit_s")
         whole = round(value)
         minutes, rest = divmod(whole, 60)
         if minutes < 60:

@@ -28,6 +28,7 @@ from clearscene.inspection.scoring import Extent, Rest, score_findings, type_pen
 from clearscene.inspection.standard import Standard, load_standard
 from clearscene.inspection.summary import summarize
 from clearscene.inspection.taxonomy import BY_NAME, TYPES, DefectType, Group
+from clearscene.inspection.texts import WORDS
 from clearscene.inspection.units import Unit, score_units, units_of_centers
 from clearscene.vector.layer import Layer, read_layer
 
@@ -37,6 +38,10 @@ logger = logging.getLogger(__name__)
 
 _TYPE_COLUMNS = ("type", "type_id", "type_en", "type_zh")
 _PERSON = "person"
+_STATUSES = {"已接受": Status.ACCEPTED, "已确认": Status.ACCEPTED, "已拒绝": Status.REJECTED} | {
+    word.casefold(): s for s in Status for word in (s.value, *WORDS[s])
+}
+"""What people write for a status: the key, or the word of either report."""
 _SLACK_PX = 4
 """How far a drawn outline may lie outside the detected pixels: dilation, simplification and rounding."""
 
@@ -85,9 +90,11 @@ def rescore(run: str | Path, *, standard: Standard | str | Path | None = None, w
     findings = _read_findings(rows, held, edits)
     report = _scored(held, rules, findings, rows)
     report = _with_changes(report, held.report, edits, who or getuser())
+    # The GeoPackage comes after the record: it remembers which shapes were scored, so if it came first and
+    # the record then failed, a redrawn polygon would pass as scored and keep its old size for good.
+    write_json(report, held.folder)
     write_layers(held.gpkg, report, [row.fid for row in rows])
     _copy_layer(held)
-    write_json(report, held.folder)
     if standard is not None and not isinstance(standard, Standard):
         keep_standard(held.folder, standard)
     return report
@@ -251,12 +258,14 @@ def _type_of(row: Row, old: Finding | None) -> DefectType:
 
 
 def _status_of(row: Row, default: Status) -> Status:
-    text = row.text("status").lower() or default.value
-    try:
-        return Status(text)
-    except ValueError as error:
-        hint = f"Write {', '.join(Status)}."
-        raise VectorError(f"A polygon has the status {text!r}, which is unknown.", hint=hint) from error
+    text = row.text("status")
+    if not text:
+        return default
+    status = _STATUSES.get(text.casefold())
+    if status is None:
+        known = ", ".join(f"{s} ({WORDS[s][1]})" for s in Status)
+        raise VectorError(f"A polygon has the status {text!r}, which is unknown.", hint=f"Write one of {known}.")
+    return status
 
 
 def _scored(run: RunFolder, standard: Standard, findings: list[Finding], rows: Sequence[Row]) -> Report:
@@ -274,7 +283,10 @@ def _scored(run: RunFolder, standard: Standard, findings: list[Finding], rows: S
     why_not = {summary.type: summary.reason for summary in old.types if summary.reason is not None}
     types = summarize(findings, penalties=penalties, rest=undrawn, not_inspected=why_not, inspected=Extent(px, m2))
     px_of = {unit.unit: unit.inspected_px for unit in old.units}
-    scores = score_units(findings, polygons, units, standard=standard, inspected_px=px_of, grid=run.grid)
+    outline = shapely.box(0, 0, run.grid.width, run.grid.height)
+    inside = [shapely.intersection(polygon, outline) for polygon in polygons]  # the part whose size the finding has
+    undrawn_of = {unit.unit: {name: Rest(*size) for name, size in unit.undrawn.items()} for unit in old.units}
+    scores = score_units(findings, inside, units, standard=standard, inspected_px=px_of, grid=run.grid, rest=undrawn_of)
     scores = [new.model_copy(update={"bounds": unit.bounds}) for new, unit in zip(scores, old.units, strict=True)]
     return old.model_copy(update={"findings": findings, "score": score, "types": types, "units": scores})
 

@@ -139,6 +139,9 @@ class UnitScore(_Record):
     bounds: tuple[float, float, float, float]
     inspected_px: int
     n_findings: int
+    undrawn: dict[str, tuple[int, int]] = Field(
+        default={}, description="Findings counted without a polygon, by type: how many, and their pixels."
+    )
     score: float
     grade: str
     passed: bool

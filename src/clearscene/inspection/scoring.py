@@ -92,6 +92,12 @@ class _Charge:
     errors: Counter[str]
     text: Bilingual
     """What was found, as the end of a sentence."""
+    is_capped: bool
+    """True if what was found would have cost more than the rule's cap."""
+    amount: Bilingual | None = None
+    """Sum over all findings, where the rule judges it."""
+    limit: Bilingual | None = None
+    """The limit that `amount` exceeds."""
 
 
 def score_findings(
@@ -145,6 +151,7 @@ def score_items(items: Sequence[Item], standard: Standard, *, inspected: Extent,
         record = _record(standard, 0.0, [say("nothing_inspected")], grade=NOT_INSPECTED)
         return Scored(classes, penalties, {}, record)
     charges: dict[str, _Charge] = {}
+    all_asked: list[tuple[str, _Charge]] = []
     errors: Counter[str] = Counter()
     unscored = []
     for name, index in _by_name(items, rest).items():
@@ -155,10 +162,11 @@ def score_items(items: Sequence[Item], standard: Standard, *, inspected: Extent,
             continue
         charges[name] = dearest = max(asked, key=lambda charge: charge.penalty)
         errors += _most(asked)
+        all_asked += [(name, charge) for charge in asked]
         for i, error_class, share in zip(index, dearest.classes, dearest.shares, strict=True):
             classes[i], penalties[i] = error_class, share
     score = round(max(0.0, 100.0 - math.fsum(c.penalty for c in charges.values())), 4)
-    failures = _failures(errors, standard)
+    failures = _failures(errors, standard, all_asked)
     record = _record(standard, score, [*failures, *_costs(charges), *unscored], grade="fail" if failures else None)
     return Scored(classes, penalties, {name: c.penalty for name, c in charges.items()}, record)
 
@@ -218,7 +226,17 @@ def _by_type(rule: Rating, standard: Standard, values: list[float], *, undrawn: 
     shares = tuple(penalty * value / total if total > 0 else 0.0 for value in values)
     amount = _amount(rule, total)
     text = say("amount_class", amount, standard.class_titles[error_class]) if error_class else amount
-    return _Charge(penalty, shares, (error_class,) * len(values), _counter(error_class), text)
+    passed = [limit for limit in rule.limits if total > limit]
+    return _Charge(
+        penalty,
+        shares,
+        (error_class,) * len(values),
+        _counter(error_class),
+        text,
+        is_capped=penalty < cost,
+        amount=amount,
+        limit=_amount(rule, passed[-1]) if passed else None,
+    )
 
 
 def _by_finding(rule: Rating, standard: Standard, values: list[float], *, n_rest: int, undrawn: float) -> _Charge:
@@ -234,7 +252,8 @@ def _by_finding(rule: Rating, standard: Standard, values: list[float], *, n_rest
     parts = [say("amount_count", _NUMBER.integer(len(values) + n_rest))]
     parts += [say("n_of_class", _NUMBER.integer(n), standard.class_titles[name]) for name, n in sorted(errors.items())]
     text = Bilingual(en=", ".join(part.en for part in parts), zh="，".join(part.zh for part in parts))
-    return _Charge(penalty, tuple(c * scale for _, c in judged), tuple(name for name, _ in judged), errors, text)
+    shares, classes = tuple(c * scale for _, c in judged), tuple(name for name, _ in judged)
+    return _Charge(penalty, shares, classes, errors, text, is_capped=penalty < cost)
 
 
 def _judge(rule: Rating, standard: Standard, value: float) -> tuple[str, float]:
@@ -292,22 +311,34 @@ def _most(charges: Sequence[_Charge]) -> Counter[str]:
     return most
 
 
-def _failures(errors: Counter[str], standard: Standard) -> list[Bilingual]:
-    """Why the scene fails whatever its score, one sentence a class."""
-    return [
-        say("fails_by_class", errors[c.name], standard.class_titles[c.name], c.max_errors)
-        for c in standard.classes
-        if c.max_errors is not None and errors[c.name] > c.max_errors
-    ]
+def _failures(errors: Counter[str], standard: Standard, asked: Sequence[tuple[str, _Charge]]) -> list[Bilingual]:
+    """Why the scene fails whatever its score: one sentence a class, and one for each type to blame."""
+    reasons = []
+    for c in standard.classes:
+        if c.max_errors is not None and errors[c.name] > c.max_errors:
+            reasons.append(say("fails_by_class", errors[c.name], standard.class_titles[c.name], c.max_errors))
+            reasons += [_blame(name, charge) for name, charge in asked if charge.errors[c.name]]
+    return reasons
+
+
+def _blame(name: str, charge: _Charge) -> Bilingual:
+    """What one type adds to a failure, with the limit where its sum exceeds one."""
+    if charge.amount is None or charge.limit is None:
+        return say("counted_as_failure", defect_title(name), charge.text)
+    return say("over_limit", defect_title(name), charge.amount, charge.limit)
 
 
 def _costs(charges: Mapping[str, _Charge]) -> list[Bilingual]:
     """What cost the most, one sentence a type."""
     dear = sorted((-charge.penalty, name) for name, charge in charges.items() if charge.penalty > 0)
-    return [
-        say("type_cost", defect_title(name), _NUMBER.penalty(-cost), charges[name].text)
-        for cost, name in dear[:_N_REASONS]
-    ]
+    return [_cost(name, charges[name]) for _, name in dear[:_N_REASONS]]
+
+
+def _cost(name: str, charge: _Charge) -> Bilingual:
+    title, points = defect_title(name), _NUMBER.penalty(charge.penalty)
+    if charge.is_capped:
+        return say("type_cost_capped", title, points, charge.text)
+    return say("type_cost", title, points, charge.text)
 
 
 def _amount(rule: Rating, value: float) -> Bilingual:

@@ -7,6 +7,7 @@ before a scene is read. The guide `docs/guides/standards.md` explains each key.
 import difflib
 import tomllib
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -220,6 +221,12 @@ class Standard(_Table):
             raise ValueError(f"two of the classes {', '.join(names)} have one name")
         if any(g.name in _OTHER_GRADES for g in self.grades):
             raise ValueError(f"a grade cannot be called {' or '.join(_OTHER_GRADES)}: these words are taken")
+        for better, worse in pairwise(self.grades):
+            if better.at_least <= worse.at_least:
+                raise ValueError(
+                    f"grade {worse.name!r} (at_least {worse.at_least:g}) comes after {better.name!r} "
+                    f"(at_least {better.at_least:g}); write the best grade first, each with a lower at_least"
+                )
         for rule in self.rules:
             self._check_classes(rule, names)
         covered = {t for rule in self.rules for t in rule.types}
@@ -282,14 +289,14 @@ def standard_text(name_or_path: str | Path) -> str:
     if name in list_standards():
         return (resources.files("clearscene.inspection") / "standards" / f"{name}.toml").read_text("utf-8")
     try:
-        return Path(name_or_path).read_text("utf-8")
+        return _decoded(Path(name_or_path).read_bytes(), name)
     except FileNotFoundError as error:
         raise StandardError(
             f"There is no standard {name!r}, neither shipped nor a file.",
             hint=_choices(name, list_standards(), what="The shipped standards are") + ".",
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise StandardError(f"The standard {name} cannot be read: {error}.", hint="Save it as UTF-8 text.") from error
+    except OSError as error:
+        raise StandardError(f"The standard {name} cannot be read: {error}.", hint="Give a TOML file.") from error
 
 
 def load_standard(name_or_path: str | Path = DEFAULT_STANDARD) -> Standard:
@@ -308,6 +315,17 @@ def load_standard(name_or_path: str | Path = DEFAULT_STANDARD) -> Standard:
         raise _explained(str(name_or_path), error) from error
 
 
+def _decoded(data: bytes, place: str) -> str:
+    """The text of a file with its line ends as `\\n`; editors on Windows put a mark before UTF-8, or write UTF-16."""
+    hint = "Save it as UTF-8."
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data:
+        raise StandardError(f"The standard {place} is UTF-16 text, which TOML cannot be.", hint=hint)
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise StandardError(f"The standard {place} is not UTF-8 text: {error}.", hint=hint) from error
+
+
 def _explained(place: str, error: ValidationError) -> StandardError:
     """The first fault that pydantic found, in words that an inspector can act on."""
     fault = error.errors()[0]
@@ -321,9 +339,13 @@ def _explained(place: str, error: ValidationError) -> StandardError:
         return StandardError(f"The standard {place} has an unknown key {key}.", hint=hint)
     if fault["type"] == "missing":
         return StandardError(f"The standard {place} lacks the key {key}.", hint="See docs/guides/standards.md.")
+    if fault["type"] in ("too_short", "string_too_short"):
+        hint = f"Types are {', '.join(BY_NAME)}." if words[-1:] == ["types"] else "See docs/guides/standards.md."
+        return StandardError(f"The standard {place} is wrong at {key}: it is empty, and needs at least one.", hint=hint)
     text = fault["msg"].removeprefix("Value error, ")
     given = "" if isinstance(fault["input"], dict) else f" = {fault['input']!r}"
-    return StandardError(f"The standard {place} is wrong at {key or 'the top'}{given}: {text}.")
+    where = f" at {key}{given}" if key else ""
+    return StandardError(f"The standard {place} is wrong{where}: {text}.")
 
 
 def _choices(word: str, allowed: list[str], *, what: str = "allowed are") -> str:

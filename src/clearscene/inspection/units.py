@@ -20,7 +20,7 @@ from clearscene.errors import OptionError
 from clearscene.grid import Grid
 from clearscene.inspection.polygon_file import PolygonFile, read_polygon_file, to_map, to_pixels
 from clearscene.inspection.result import Finding, Status, UnitScore
-from clearscene.inspection.scoring import NOT_INSPECTED, Extent, Item, score_items
+from clearscene.inspection.scoring import NOT_INSPECTED, Extent, Item, Rest, score_items
 from clearscene.inspection.standard import Standard
 from clearscene.runs import Runs
 
@@ -31,6 +31,7 @@ __all__ = [
     "lot_of",
     "parse_units",
     "polygon_runs",
+    "rest_by_unit",
     "score_units",
     "units_of_centers",
 ]
@@ -119,11 +120,13 @@ def score_units(
     standard: Standard,
     inspected_px: Mapping[str, int],
     grid: Grid,
+    rest: Mapping[str, Mapping[str, Rest]] | None = None,
 ) -> list[UnitScore]:
     """Score each unit by the findings, or the parts of findings, that lie in it.
 
     `geometries` are the polygons of the findings in pixel coordinates, `inspected_px` the inspected
-    pixels by unit name (see `count_inspected`). Rejected findings count nothing. A finding's sizes
+    pixels by unit name (see `count_inspected`), `rest` what was counted without a polygon, by unit name
+    and type. Rejected findings count nothing. A finding's sizes
     are cut in proportion to the area of its polygon inside the unit; `UnitScore.bounds` are of the
     map. Law: over units that tile the scene the parts of a finding add up to the finding.
     """
@@ -132,8 +135,16 @@ def score_units(
     parts: list[list[Item]] = [[] for _ in units]
     for u, i, share in zip(*_shares(shapes, units), strict=True):
         parts[u].append(Item.of(findings[live[i]], float(share)))
+    undrawn = rest or {}
     return [
-        _score_unit(unit, items, standard=standard, inspected_px=inspected_px[unit.name], grid=grid)
+        _score_unit(
+            unit,
+            items,
+            standard=standard,
+            inspected=_extent(unit, inspected_px[unit.name], grid),
+            bounds=to_map(unit.polygon, grid).bounds,
+            rest=undrawn.get(unit.name, {}),
+        )
         for unit, items in zip(units, parts, strict=True)
     ]
 
@@ -144,6 +155,22 @@ def lot_of(units: Sequence[UnitScore]) -> Lot:
     pixels = sum(unit.inspected_px for unit in seen)
     mean = math.fsum(unit.score * unit.inspected_px for unit in seen) / pixels if pixels else 0.0
     return Lot(len(seen), sum(unit.passed for unit in seen), round(mean, 4))
+
+
+def rest_by_unit(
+    centers: Mapping[str, Sequence[tuple[float, float, int]]], units: Sequence[Unit]
+) -> dict[str, dict[str, Rest]]:
+    """What is counted without a polygon, by unit name and type; the unit that holds the center has it.
+
+    `centers` are (col, row, pixels) of each such finding, by type.
+    """
+    result: dict[str, dict[str, Rest]] = {}
+    for name, found in centers.items():
+        points = list(shapely.points([(col, row) for col, row, _ in found]))
+        for unit, (_, _, pixels) in zip(units_of_centers(points, units), found, strict=True):
+            held = result.setdefault(unit, {}).get(name, Rest(0, 0))
+            result[unit][name] = Rest(held.n + 1, held.area_px + pixels)
+    return result
 
 
 def units_of_centers(geometries: Sequence[BaseGeometry], units: Sequence[Unit]) -> list[str]:
@@ -221,16 +248,29 @@ def _shares(
     return unit[meets], shape[meets], np.minimum(share[meets], 1.0)
 
 
-def _score_unit(unit: Unit, items: Sequence[Item], *, standard: Standard, inspected_px: int, grid: Grid) -> UnitScore:
+def _extent(unit: Unit, inspected_px: int, grid: Grid) -> Extent:
+    """What was inspected of a unit; it is small enough to take its middle pixel for all."""
     center = unit.polygon.centroid
     pixel = None if grid.pixel_area is None else float(grid.pixel_area.at(center.y, center.x))
-    inspected = Extent(inspected_px, None if pixel is None else inspected_px * pixel)
-    record = score_items(items, standard, inspected=inspected, rest={}).record
+    return Extent(inspected_px, None if pixel is None else inspected_px * pixel)
+
+
+def _score_unit(
+    unit: Unit,
+    items: Sequence[Item],
+    *,
+    standard: Standard,
+    inspected: Extent,
+    bounds: tuple[float, float, float, float],
+    rest: Mapping[str, Rest],
+) -> UnitScore:
+    record = score_items(items, standard, inspected=inspected, rest=rest).record
     return UnitScore(
         unit=unit.name,
-        bounds=to_map(unit.polygon, grid).bounds,
-        inspected_px=inspected_px,
-        n_findings=len(items),
+        bounds=bounds,
+        inspected_px=inspected.pixels,
+        n_findings=len(items) + sum(left.n for left in rest.values()),
+        undrawn={name: (left.n, left.area_px) for name, left in rest.items()},
         score=record.score,
         grade=record.grade,
         passed=record.passed,

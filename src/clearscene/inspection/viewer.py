@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.windows import Window
+from rasterio.windows import Window, intersection
 
 from clearscene.grid import expand, slices
 from clearscene.raster.collar import Collar, CollarScan, tolerance_of
@@ -70,7 +70,7 @@ class SceneViewer:
             is_lossy=self.scene.is_lossy,
         )
         core = _inside(window, wide)
-        damage = [(block, why) for block, why in unreadable if _meets(block, window)]
+        damage = [(intersection(block, window), why) for block, why in unreadable if _meets(block, window)]
         return Look(
             window=window,
             view=view,

@@ -138,6 +138,8 @@ def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     at, end = 0, len(data)
     while at < end:
         key, at = _varint(data, at)
+        if key >= 1 << 32:  # protobuf would cut it to 32 bits and read another field than we do
+            raise ValueError(f"field tag {key} at byte {at} is longer than 32 bits")
         number, wire = key >> 3, key & 7
         if wire == 0:
             value, at = _varint(data, at)
