@@ -14,6 +14,9 @@ import rasterio
 import shapely
 from rasterio.crs import CRS
 
+from clearscene.inspection.inspect import inspect_scene, prepare
+from clearscene.inspection.options import InspectOptions
+from clearscene.inspection.rescore import rescore
 from clearscene.inspection.result import Report
 from tests.command import clearscene
 from tests.scenes import TRANSFORM, UTM, defective, ground, write_scene
@@ -177,6 +180,45 @@ def test_other_options_on_a_finished_scene_are_noticed(tmp_path):
     assert "other options" in other.stderr
     assert "--overwrite" in other.stderr
     assert report_of(tmp_path / "out" / "a").options == {"standard": "gbt24356"}
+
+
+def test_a_changed_file_is_noticed(tmp_path):
+    scene = write_scene(tmp_path / "a.tif", ground(60, 70))
+    clearscene("inspect", scene, "--out", tmp_path / "out", check=0)
+    write_scene(scene, defective().data)
+    done = clearscene("inspect", scene, "--out", tmp_path / "out", check=0)
+    assert "before the file changed" in done.stderr
+
+
+def test_the_same_scene_by_another_path_is_the_same_result(tmp_path, monkeypatch):
+    scene = write_scene(tmp_path / "a.tif", ground(60, 70))
+    (tmp_path / "w").mkdir()
+    monkeypatch.chdir(tmp_path / "w")
+    for path in (scene, "../a.tif", "../w/../a.tif"):
+        clearscene("inspect", path, "--out", "out", check=0)
+    assert [p.name for p in (tmp_path / "w" / "out").iterdir()] == ["a"]
+
+
+def test_a_folder_of_the_users_own_is_left_alone(tmp_path):
+    scene = write_scene(tmp_path / "a.tif", ground(60, 70))
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "notes.txt").write_text("precious")
+    clearscene("inspect", scene, "--out", tmp_path, "--overwrite", check=0)
+    assert (tmp_path / "a" / "notes.txt").read_text() == "precious"
+    assert (tmp_path / "a-2" / "report.json").exists()
+
+
+def test_units_count_what_has_no_polygon(tmp_path):
+    data = ground(200, 400)
+    data[:, 10:190:12, 10:390:12] = 0  # points on a lattice, alike everywhere
+    scene = write_scene(tmp_path / "salt.tif", data)
+    inspector = prepare(InspectOptions(units="grid:100px", max_drawn=40))
+    report = inspect_scene(scene, tmp_path / "salt", inspector)
+    assert len(report.findings) == 40
+    assert sum(u.n_findings for u in report.units) == next(t.count for t in report.types if t.type == "missing")
+    assert max(u.score for u in report.units) < 100
+    again = rescore(tmp_path / "salt")
+    assert [u.score for u in again.units] == [u.score for u in report.units]
 
 
 def test_types_that_nothing_can_find_are_an_error_not_a_clean_scene(tmp_path):

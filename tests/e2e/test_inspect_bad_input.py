@@ -118,6 +118,15 @@ def test_nodata_between_collar_and_border_is_counted_once(tmp_path):
     assert pixels.inspected == pixels.valid == 1100 * 1500
 
 
+def test_damage_is_counted_once_in_a_striped_file(tmp_path):
+    options = {"compress": "deflate", "blockysize": 4}
+    scene = write_scene(tmp_path / "strips.tif", np.tile(ground(300, 700), (1, 1, 4)), options=options)
+    corrupt_block(scene, (20, 0))
+    _, report = inspect(scene, tmp_path / "out")
+    lost = sum(w.height * w.width for w in report.not_inspected)
+    assert lost == report.pixels.unreadable == 4 * 2800
+
+
 def test_palette_is_shown_in_its_colors(tmp_path):
     colors = {i: (i, 255 - i, (i * 7) % 256, 255) for i in range(256)}
     path = tmp_path / "palette.tif"

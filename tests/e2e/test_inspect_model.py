@@ -6,7 +6,7 @@ import rasterio
 
 from clearscene.inspection.result import Report
 from tests.command import clearscene
-from tests.onnx_graphs import brightness_folder
+from tests.onnx_graphs import brightness_folder, edit_manifest
 from tests.scenes import ground, write_scene
 
 
@@ -75,6 +75,15 @@ def test_a_gray_scene_is_not_given_to_a_model_that_needs_color(tmp_path):
     cloud = next(t for t in report.types if t.type == "cloud")
     assert not cloud.inspected
     assert "red" in cloud.reason.en
+
+
+def test_a_model_for_other_bands_is_not_fed_these(tmp_path, cloudy):
+    model = brightness_folder(tmp_path / "model", tile_size=64)
+    edit_manifest(model, '"red", "green", "blue"', '"nir", "red", "green"')
+    _, report, _ = run(cloudy[0], tmp_path / "out", "--model", model)
+    cloud = next(t for t in report.types if t.type == "cloud")
+    assert not cloud.inspected
+    assert "nir" in cloud.reason.en
 
 
 def test_a_scene_that_no_detector_can_look_at_is_not_inspected(tmp_path):

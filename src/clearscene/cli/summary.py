@@ -43,8 +43,8 @@ def _print_trouble(result: SceneResult) -> None:
         if outcome.hint:
             typer.echo(f"hint: {outcome.hint}", err=True)
         return
-    if result.other_options:
-        typer.secho(f"warning: {result.scene} was inspected before, with other options", fg="yellow", err=True)
+    if result.differs:
+        typer.secho(f"warning: {result.scene} was inspected {result.differs}", fg="yellow", err=True)
         typer.echo("hint: --overwrite inspects it again, and replaces what was edited.", err=True)
     if outcome.not_inspected:
         lost = sum(w.height * w.width for w in outcome.not_inspected) / outcome.pixels.total

@@ -26,6 +26,7 @@ __all__ = [
     "describe_rule",
     "describe_scene",
     "describe_unreadable",
+    "file_state",
     "types_left_out",
     "unreadable_scene",
 ]
@@ -47,6 +48,7 @@ def describe_scene(scene: Scene, viewer: SceneViewer) -> SceneInfo:
         resolution=grid.resolution,
         bounds=grid.bounds,
         transform=tuple(grid.transform)[:6],
+        file_state=file_state(str(scene.path)),
         nodata=_nodata(scene.nodata),
         stretch=viewer.stretch.record(),
         notes=[note(text) for text in scene.notes],
@@ -58,6 +60,15 @@ def _nodata(value: float | None) -> float | Literal["nan", "inf", "-inf"] | None
     if value is None or math.isfinite(value):
         return value
     return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+
+
+def file_state(path: str) -> str:
+    """Size and time of change of a local file, by which another file in its place is noticed; else empty."""
+    try:
+        stat = Path(path).stat()
+    except OSError:
+        return ""
+    return f"{stat.st_size}-{stat.st_mtime_ns}"
 
 
 def _name_crs(crs: CRS | None) -> str | None:

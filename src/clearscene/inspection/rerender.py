@@ -96,9 +96,9 @@ def _print(page: Path, pdf: Path) -> bool:
 
 def _opened(info: SceneInfo, path: str) -> Scene:
     """The scene of a record, as it lies at `path`, open."""
-    scene = open_scene(
-        path, info.bands if len({info.bands.get(name) for name in ("red", "green", "blue")} - {None}) == 3 else None
-    )
+    # The three colors of a palette are one band, which open_scene finds by itself.
+    colors = {info.bands.get(name) for name in ("red", "green", "blue")} - {None}
+    scene = open_scene(path, info.bands if len(colors) == 3 else None)
     grid = scene.grid
     if (grid.height, grid.width) != (info.height, info.width):
         scene.close()

@@ -63,6 +63,7 @@ class SceneInfo(_Record):
         default=None, description="As text where it is no finite number, which JSON cannot hold."
     )
     stretch: dict[str, float | str] = Field(default={}, description="How values were brought to 8 bits.")
+    file_state: str = Field(default="", description="Size and time of the file when it was inspected; empty for URLs.")
     notes: list[Bilingual] = Field(default=[], description="What a reader should know, one sentence each.")
 
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from clearscene.errors import ClearsceneError, OutputError
 from clearscene.inspection.batch import Failure
+from clearscene.inspection.describe import file_state
 from clearscene.inspection.inputs import result_folders, scene_name
 from clearscene.inspection.inspect import Inspector, inspect_scene
 from clearscene.inspection.result import Report
@@ -32,8 +33,8 @@ class SceneResult:
     outcome: Report | Failure
     was_skipped: bool = False
     """True if the result was there already."""
-    other_options: bool = False
-    """True if the result that was there was made with other options."""
+    differs: str = ""
+    """Why the result that was there may not be what was asked for now; empty if it is."""
 
 
 def inspect_batch(
@@ -57,8 +58,8 @@ def inspect_batch(
     for scene, folder in zip(scenes, folders, strict=True):
         done = None if overwrite else _finished(folder)
         if done is not None:
-            differs = done.options != inspector.options.record()
-            results.append(SceneResult(scene, folder, done, was_skipped=True, other_options=differs))
+            differs = _differs(done, scene, inspector)
+            results.append(SceneResult(scene, folder, done, was_skipped=True, differs=differs))
             progress(scene, "skipped", 1.0)
             continue
         results.append(_inspect_one(scene, folder, inspector, progress))
@@ -88,6 +89,13 @@ def _inspect_one(scene: str, folder: Path, inspector: Inspector, progress: Batch
         return SceneResult(scene, folder, report)
     progress(scene, "failed", 1.0)
     return SceneResult(scene, folder, replace(failure, seconds=perf_counter() - started))
+
+
+def _differs(done: Report, scene: str, inspector: Inspector) -> str:
+    """What has changed since a scene was inspected: the options, or the file itself."""
+    if done.options != inspector.options.record():
+        return "with other options"
+    return "before the file changed" if done.scene.file_state != file_state(scene) else ""
 
 
 def _failure(scene: str, error: str, hint: str) -> Failure:
