@@ -82,6 +82,7 @@ def run(args: list[str] | None = None) -> None:
     """Entry point of the console script; `args` as after the program name, default those of the process."""
     args = sys.argv[1:] if args is None else args
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("rasterio").propagate = False  # GDAL's asides; what matters is raised, or in the report
     called = next((word for word in args if not word.startswith("-")), None)
     try:
         build_app(called)(args)
