@@ -170,6 +170,8 @@ def test_a_corrupt_tile_is_reported_and_never_clean(tmp_path):
     assert (report.pixels.unreadable, report.pixels.nodata, report.pixels.hole) == (128 * 128, 0, 0)
     assert (class_map_of(tmp_path / "out", scene)[128:256, 256:384] == 255).all()
     assert "could not be read" in done.stderr
+    assert not report.score.passed  # 5.5 % of the scene: nobody can call that good
+    assert "could not be read" in report.score.reasons[0].en
 
 
 def test_a_crs_that_does_not_fit_its_transform(tmp_path):

@@ -29,7 +29,7 @@ from clearscene.inspection.quicklook import Pictures, make_pictures
 from clearscene.inspection.report import write_json, write_report
 from clearscene.inspection.result import Detector, Report, Timing
 from clearscene.inspection.run_folder import STANDARD_NAME, remember_shapes
-from clearscene.inspection.scoring import Extent, Rest, score_findings, type_penalties
+from clearscene.inspection.scoring import Extent, Rest, judge_readability, score_findings, type_penalties
 from clearscene.inspection.standard import Standard, load_standard, standard_text
 from clearscene.inspection.summary import summarize
 from clearscene.inspection.taxonomy import BY_ID, BY_NAME, DefectType
@@ -232,7 +232,7 @@ class _Job:
             pixels=pixels,
             lang=self.inspector.options.lang,
             options=self.inspector.options.record(),
-            score=score,
+            score=judge_readability(score, pixels),
             types=summarize(
                 findings,
                 penalties=penalties,

@@ -24,7 +24,7 @@ from clearscene.inspection.report import write_json
 from clearscene.inspection.report_texts import Texts, say, word
 from clearscene.inspection.result import Change, Finding, Report, ScoreRecord, Status, TypeSummary
 from clearscene.inspection.run_folder import Row, RunFolder, check_writable, keep_standard, open_run, write_layers
-from clearscene.inspection.scoring import Extent, Rest, score_findings, type_penalties
+from clearscene.inspection.scoring import Extent, Rest, judge_readability, score_findings, type_penalties
 from clearscene.inspection.standard import Standard, load_standard
 from clearscene.inspection.summary import summarize
 from clearscene.inspection.taxonomy import BY_NAME, TYPES, DefectType, Group
@@ -288,7 +288,9 @@ def _scored(run: RunFolder, standard: Standard, findings: list[Finding], rows: S
     undrawn_of = {unit.unit: {name: Rest(*size) for name, size in unit.undrawn.items()} for unit in old.units}
     scores = score_units(findings, inside, units, standard=standard, inspected_px=px_of, grid=run.grid, rest=undrawn_of)
     scores = [new.model_copy(update={"bounds": unit.bounds}) for new, unit in zip(scores, old.units, strict=True)]
-    return old.model_copy(update={"findings": findings, "score": score, "types": types, "units": scores})
+    return old.model_copy(
+        update={"findings": findings, "score": judge_readability(score, pixels), "types": types, "units": scores}
+    )
 
 
 def _units(run: RunFolder) -> list[Unit]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from clearscene.inspection.bilingual import Bilingual
 from clearscene.inspection.report_texts import NARROW_SPACE, Texts, defect_title, say
-from clearscene.inspection.result import Finding, ScoreRecord, Status
+from clearscene.inspection.result import Finding, Pixels, ScoreRecord, Status
 from clearscene.inspection.standard import Rating, Standard
 from clearscene.inspection.taxonomy import TYPES
 
@@ -21,6 +21,7 @@ __all__ = [
     "Item",
     "Rest",
     "Scored",
+    "judge_readability",
     "score_findings",
     "score_items",
     "type_penalties",
@@ -28,6 +29,9 @@ __all__ = [
 
 NOT_INSPECTED = "not inspected"
 """Grade of a scene or unit of which no pixel was inspected; its score is 0, and it does not pass."""
+
+MAX_UNREADABLE = 0.01
+"""Share of a scene that may be unreadable if it is to pass."""
 
 _N_REASONS = 3
 _NUMBER = Texts()
@@ -126,6 +130,20 @@ def score_findings(
     for i, error_class, penalty in zip(live, scored.classes, scored.penalties, strict=True):
         result[i] = findings[i].model_copy(update={"error_class": error_class, "penalty": round(penalty, 6)})
     return result, scored.record
+
+
+def judge_readability(score: ScoreRecord, pixels: Pixels) -> ScoreRecord:
+    """The score with what could not be read said in its reasons; over 1 % of the scene, it does not pass.
+
+    Damaged blocks cost no points, since nobody knows what is in them, but a scene with many of them
+    cannot be called good.
+    """
+    if pixels.unreadable == 0:
+        return score
+    share = pixels.unreadable / pixels.total
+    reason = say("unreadable_share", _percent(share))
+    passed = score.passed and share <= MAX_UNREADABLE
+    return score.model_copy(update={"reasons": [reason, *score.reasons], "passed": passed})
 
 
 def type_penalties(

@@ -124,6 +124,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "total": ("Total", "合计"),
     "not_drawn": ("{0} counted, not drawn as polygons", "其中 {0} 处只计数，未绘制多边形"),
     "by_hand_only": ("added by hand, not looked for", "人工补充，未自动检查"),
+    "unreadable_share": (
+        "{0} of the scene could not be read and was not inspected",
+        "影像的 {0} 无法读取，未检查",
+    ),
     "no_reason": ("no reason given", "未注明原因"),
     # units
     "by_unit": ("By unit", "分单元评分"),
