@@ -45,7 +45,7 @@ def build_app(called: str | None) -> typer.Typer:
     """
     app = typer.Typer(
         name="clearscene",
-        help="Find what is wrong with an overhead image, mask it, repair it and prove it.",
+        help="Find what is wrong with an overhead image: polygons, class map, score, report.",
         pretty_exceptions_enable=False,
         add_completion=False,
     )
