@@ -15,8 +15,8 @@ from clearscene.stream import ordered_map
 __all__ = ["Detection", "WindowResult", "detect", "fitting_workers"]
 
 WINDOW_SIZE, LARGE_WINDOW_SIZE = 1024, 2048
-"""Rows and columns of the windows that rules work on, without the margin. Larger ones spend less on margins
-(100 Mpx in 33.6 s, not 40.4 s), smaller ones keep all workers busy in a small scene; results are the same."""
+"""Rows and columns of the windows that rules work on, without the margin. Larger ones spend less on margins,
+smaller ones keep all workers busy in a small scene; what is found is the same."""
 
 LARGE_SCENE = 50_000_000
 """Pixels from which a scene is cut into large windows."""
@@ -26,7 +26,7 @@ RESERVED_MB = 400
 """What the process holds besides the windows: interpreter, libraries, raster cache."""
 
 WORKER_MB = 220
-"""What a worker holds while rules look at a large window; two were measured at 827 MB in all."""
+"""What a worker holds while rules look at a large window (`benchmarks/inspect_scene.py` prints the peak of two)."""
 
 
 @dataclass(frozen=True, eq=False)
