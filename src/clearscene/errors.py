@@ -9,6 +9,8 @@
     |-- TileSpecError       (ValueError)   tile size, overlap or reduction cannot work
     |-- ModelError          (ValueError)   a model folder is broken or does not fit the scene
     |-- StandardError       (ValueError)   a scoring standard is wrong
+    |-- DatasetError        (ValueError)   a set of chips is missing, empty or broken
+    |-- TrainingError       (RuntimeError) a training cannot start or go on
     |-- VectorError         (ValueError)   a polygon file cannot be read or used
     |-- OptionError         (ValueError)   an option has a value that cannot be used
     |-- OutputError         (OSError)      a result cannot be written
@@ -21,6 +23,7 @@ Every message says what is wrong, the value, and the place; `hint` says what to 
 __all__ = [
     "BandError",
     "ClearsceneError",
+    "DatasetError",
     "GridError",
     "MissingExtraError",
     "ModelError",
@@ -30,6 +33,7 @@ __all__ = [
     "SceneError",
     "StandardError",
     "TileSpecError",
+    "TrainingError",
     "VectorError",
 ]
 
@@ -73,6 +77,14 @@ class ModelError(ClearsceneError, ValueError):
 
 class StandardError(ClearsceneError, ValueError):
     """A scoring standard has a wrong key or value."""
+
+
+class DatasetError(ClearsceneError, ValueError):
+    """A set of chips is missing, empty, or holds what its format does not allow."""
+
+
+class TrainingError(ClearsceneError, RuntimeError):
+    """A training cannot start or cannot go on: a loss that is no number, a checkpoint that does not fit."""
 
 
 class VectorError(ClearsceneError, ValueError):

@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 
 from clearscene.cli.synth import app, parse_defects, parse_size
 from clearscene.errors import OptionError, OutputError, ResultError
+from clearscene.inspection.taxonomy import TYPES
+from clearscene.synth.kinds import BY_KIND
 from clearscene.synth.matching import found_against_placed
 from clearscene.synth.scene import SceneSpec, make_scene
 from clearscene.synth.truth import read_truth
@@ -154,6 +156,25 @@ def test_without_collar_and_defects(tmp_path):
     assert (read(truth.class_map) == 0).all()
     assert pyogrio.read_info(truth.polygons, layer="truth")["features"] == 0
     assert found_against_placed(truth.class_map, truth) == []
+
+
+def test_all_ten_types_with_what_they_cast(tmp_path):
+    types = frozenset(t.name for t in TYPES)
+    truth = make_scene(SceneSpec(HEIGHT, WIDTH, seed=5, defects=types), tmp_path / "ten.tif")
+    make_scene(SceneSpec(HEIGHT, WIDTH, seed=5, defects=frozenset()), tmp_path / "clean.tif")
+    scene, clean, classes = read(truth.scene), read(tmp_path / "clean.tif"), read(truth.class_map)[0]
+    windows = np.zeros(classes.shape, bool)
+    for p in truth.placements:
+        windows[p.row : p.row + p.height, p.col : p.col + p.width] = True
+    changed = (scene != clean).any(axis=0)
+    assert not (changed & ~windows).any()
+    assert not changed[classes == 255].any()
+    document = json.loads(truth.record.read_text(encoding="utf-8"))
+    lacking = {**document["found_no_room"], **document["did_not_show"]}
+    assert types - truth.counts().keys() <= {BY_KIND[kind].type for kind in lacking}
+    assert len(truth.counts()) >= 5
+    for match in found_against_placed(truth.class_map, truth):
+        assert (match.missed, match.false, match.iou) == (0, 0, 1.0)
 
 
 @pytest.mark.parametrize("size", ["", "100", "10x", "axb", "-3x4"])

@@ -10,7 +10,7 @@ from clearscene.grid import slices
 from clearscene.inspection.constraint import Constraint, Mode
 from clearscene.inspection.taxonomy import BY_NAME
 from clearscene.inspection.two_step import TwoStep, TwoStepOptions
-from clearscene.models.model import Model
+from clearscene.models.model import Model, Screening
 from clearscene.stream import StreamPlan
 from tests.onnx_graphs import brightness_folder, edit_manifest
 
@@ -265,3 +265,45 @@ def test_any_scales_work_and_reach_the_edges(tmp_path, reductions):
 
     masks, _ = collect(TwoStep(model).stream(read, height, width, StreamPlan(strip_width=90)), (height, width))
     assert masks[CLOUD].all()
+
+
+class CellsModel:
+    """Screens by red: a cell of 8 px shows a trace where it is bright, the tile where any cell does."""
+
+    has_screen = True
+
+    def __init__(self, model):
+        self.manifest, self._model = model.manifest, model
+
+    def prepare(self, display, valid):
+        return self._model.prepare(display, valid)
+
+    def screen(self, image):
+        red = image[0, 0].reshape(4, 8, 4, 8).mean(axis=(1, 3))  # a tile of 32 px
+        types = self.manifest.screen.types
+        cells = np.full((len(types), 4, 4), -9.0, np.float32)
+        cells[types.index("stitching_trace")] = (red - 0.3) * 100
+        return Screening(cells.max(axis=(1, 2)), {}, cells)
+
+    def segment(self, image, features=None):
+        return self._model.segment(image, features)
+
+
+@pytest.mark.parametrize("strip_width", [10_000, 40])
+def test_a_square_is_trimmed_to_the_cells_that_show_the_seam(tmp_path, strip_width):
+    model = CellsModel(Model.load(brightness_folder(tmp_path, tile_size=32, reductions=(1,)), device="cpu"))
+    scene = np.full((3, 96, 120), 100, np.uint8)
+    scene[0, :, 48:56] = 250  # a seam down the middle
+    masks, _, _ = run(model, scene, np.ones((96, 120), bool), plan=StreamPlan(strip_width=strip_width))
+    rows, cols = np.nonzero(masks[TRACE])
+    assert masks[TRACE][:, 48:56].all()
+    assert cols.min() >= 48 - 16  # a cell and its neighbors, not the tile
+    assert cols.max() < 56 + 16
+    assert (rows.min(), rows.max()) == (0, 95)
+
+
+def test_a_scene_within_one_tile_is_not_read_at_a_coarser_scale(tmp_path):
+    model = Model.load(brightness_folder(tmp_path, tile_size=32, reductions=(1, 4)), device="cpu")
+    for (height, width), n_tiles in (((30, 32), 1), ((30, 33), 3)):
+        scene, valid = make_scene(height, width, 2)
+        assert run(model, scene, valid)[2].tiles == n_tiles

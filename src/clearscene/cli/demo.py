@@ -27,12 +27,12 @@ def command(
     height: Annotated[int, typer.Option(help="Rows of the scene.", min=512)] = 3072,
     lang: Annotated[Lang, typer.Option(help="Language of the report: en or zh.")] = "en",
 ) -> None:
-    """Make a generated orthophoto with defects at known places, inspect it, and compare."""
+    """Make a generated orthophoto with all ten defects at known places, inspect it, and compare."""
     inspector = prepare(InspectOptions(lang=lang))
     console = Console(stderr=True)
     scene = out / "scene.tif"
     with console.status(f"drawing a scene of {width} x {height} px"):
-        truth = make_scene(SceneSpec(height, width, seed), scene)
+        truth = make_scene(SceneSpec(height, width, seed, defects=frozenset(BY_NAME)), scene)
     with SceneProgress(console, n_scenes=1, is_quiet=False) as progress:
         results = inspect_batch([str(scene)], out, inspector, overwrite=True, progress=progress)
     if isinstance(results[0].outcome, Report):

@@ -31,6 +31,8 @@ COMMANDS = {
     "score": Subcommand("clearscene.cli.score", "Score a run again after its polygons were edited."),
     "compare": Subcommand("clearscene.cli.compare", "Set a run against an inspector's own polygons."),
     "synth": Subcommand("clearscene.cli.synth", "Make generated scenes with known defects."),
+    "train": Subcommand("clearscene.cli.train", "Train a network on chips with known defects."),
+    "export": Subcommand("clearscene.cli.export", "Turn a trained network into a model folder."),
     "demo": Subcommand("clearscene.cli.demo", "Make a scene, inspect it, print found against placed."),
     "standards": Subcommand("clearscene.cli.standards", "List the scoring standards, print one, or check a file."),
     "models": Subcommand("clearscene.cli.models", "List the models that are installed."),

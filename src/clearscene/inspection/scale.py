@@ -22,6 +22,9 @@ from clearscene.tiling import Tile, TileGrid
 
 __all__ = ["Job", "Read", "Scale", "Square", "Statistics", "TwoStepModel", "overlap"]
 
+CELL_CHANCE = 0.3
+"""Probability from which on a cell of a flagged tile belongs to the seam."""
+
 Read = Callable[[Window, tuple[int, int]], tuple[NDArray[np.uint8], NDArray[np.bool_]]]
 """`read(window, out_shape) -> display (band, row, col), valid (row, col)`; called from several threads."""
 
@@ -118,6 +121,19 @@ class Square:
     window: Window
     type_id: int
     confidence: float
+    traced: NDArray[np.bool_] | None = None
+    """(cell row, cell col) over the window: where the seam runs; None: nobody knows, all of it counts."""
+
+    def mask(self, part: Window) -> NDArray[np.bool_]:
+        """Which pixels (row, col) of `part`, a piece of the square's window, are marked."""
+        if self.traced is None:
+            return np.ones((round(part.height), round(part.width)), np.bool_)
+        n_rows, n_cols = self.traced.shape
+        rows = np.arange(part.row_off - self.window.row_off, part.row_off - self.window.row_off + part.height)
+        cols = np.arange(part.col_off - self.window.col_off, part.col_off - self.window.col_off + part.width)
+        by_row = np.minimum((rows * n_rows / self.window.height).astype(np.intp), n_rows - 1)
+        by_col = np.minimum((cols * n_cols / self.window.width).astype(np.intp), n_cols - 1)
+        return self.traced[np.ix_(by_row, by_col)]
 
 
 class Scale:
@@ -260,9 +276,23 @@ class Scale:
         statistics.flag(flagged)
         for kind in self._job.boundaries:
             if kind.name in flagged and (self.is_native or spec.scales.get(kind.name) == "all"):
+                square = Square(tile.window, kind.id, chances[kind.name], self._traced(screening, kind, tile))
                 with self._lock:
-                    self._squares.append(Square(tile.window, kind.id, chances[kind.name]))
+                    self._squares.append(square)
         return screening
+
+    def _traced(self, screening: Screening, kind: DefectType, tile: Tile) -> NDArray[np.bool_] | None:
+        """Cells of a flagged tile that show the type, with their neighbors; None if no cell stands out."""
+        spec = self._job.model.manifest.screen
+        if screening.cells is None or spec is None:
+            return None
+        size = self.grid.spec.size
+        chances = sigmoid(screening.cells[spec.types.index(kind.name)])  # (cell row, cell col) of the padded tile
+        n_rows, n_cols = (-(-n * len(chances) // size) for n in (tile.height, tile.width))
+        hit = chances[:n_rows, :n_cols] >= CELL_CHANCE
+        if not hit.any():
+            return None
+        return cv2.dilate(hit.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.bool_)
 
     def _is_wanted(self, screening: Screening | None) -> bool:
         """True if a type that may vote at this scale is flagged, or nothing was screened."""

@@ -102,11 +102,17 @@ class TwoStep:
         `read` returns valid all False for what cannot be read. Memory is that of the plan.
         """
         plan = plan or StreamPlan()
-        grids = [TileGrid(height, width, spec) for spec in self.model.manifest.tiles.specs()]
+        grids = self._grids(height, width)
         for start, stop in grids[0].strips(plan.strip_width):
             with ExitStack() as stack:
                 scales = [stack.enter_context(Scale(self._job, grid, read, plan, (start, stop))) for grid in grids]
                 yield from self._strip(scales, height, (start, stop))
+
+    def _grids(self, height: int, width: int) -> list[TileGrid]:
+        """The tiles of each scale; a scene that fits into one finer tile is not read at a coarser scale."""
+        specs = self.model.manifest.tiles.specs()
+        wide = [spec for spec in specs[1:] if max(height, width) > specs[0].tile_size]
+        return [TileGrid(height, width, spec) for spec in (specs[0], *wide)]
 
     def _strip(self, scales: Sequence[Scale], height: int, columns: tuple[int, int]) -> Iterator[Piece]:
         row = 0
@@ -179,6 +185,6 @@ def _mark(squares: Sequence[Square], rows: tuple[int, int], columns: tuple[int, 
                     part.row_off - rows[0] : part.row_off - rows[0] + part.height,
                     part.col_off - left : part.col_off - left + part.width,
                 ]
-                np.maximum(area, square.confidence, out=area)
+                np.maximum(area, np.float32(square.confidence) * square.mask(part), out=area)
         window = Window(left, rows[0], right - left, rows[1] - rows[0])
         yield Piece(window, squares[0].type_id, confidence > 0, confidence)

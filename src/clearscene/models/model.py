@@ -14,10 +14,12 @@ from clearscene.models.graph import Graph, Port
 from clearscene.models.manifest import InputSpec, Manifest, load_manifest
 from clearscene.models.session import Device, load_graph
 
-__all__ = ["Model", "Screening", "softmax"]
+__all__ = ["CELLS", "SCREENING", "Model", "Screening", "enlarge", "softmax"]
 
 SCREENING = "logits"
-"""Name of the output of `screen.onnx` that holds the screening logits; the others are features."""
+"""Name of the output of `screen.onnx` that holds the screening logits."""
+CELLS = "cells"
+"""Name of the output that may hold the same by cells of the tile; all further outputs are features."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,14 +30,17 @@ class Screening:
     """(type,), in the order of the manifest's `screen.types`, after its temperature."""
     features: dict[str, NDArray[np.float32]]
     """What the decoder needs, by name; empty where the segmenter reads the image itself."""
+    cells: NDArray[np.float32] | None = None
+    """(type, row, col), logits by equal squares of the padded tile, after the temperature; None if not answered."""
 
 
 class Model:
     """A model folder that has been checked and loaded.
 
-    `screen.onnx` (optional) maps the image (1, band, row, col) to `logits` (1, type) and any number of
-    features. `model.onnx` maps features of those names, or the image, to (1, class, row, col), at the
-    size of the tile or a whole fraction of it. Methods may be called from several threads at once.
+    `screen.onnx` (optional) maps the image (1, band, row, col) to `logits` (1, type), if it likes also to
+    `cells` (1, type, row, col), and to any number of features. `model.onnx` maps features of those names, or
+    the image, to (1, class, row, col), at the size of the tile or a whole fraction of it. Methods may be
+    called from several threads at once.
     """
 
     def __init__(self, folder: Path, manifest: Manifest, segmenter: Graph, screener: Graph | None = None) -> None:
@@ -101,9 +106,15 @@ class Model:
         assert self._screener is not None
         assert self.manifest.screen is not None
         answers = self._screener.run({self._screener.inputs[0].name: image})
+        temperature = np.float32(self.manifest.screen.temperature)
+        n_types = len(self.manifest.screen.types)
         logits = answers.pop(SCREENING).reshape(-1)
-        self._check_answer("screen.onnx", logits, (len(self.manifest.screen.types),))
-        return Screening(logits / np.float32(self.manifest.screen.temperature), answers)
+        self._check_answer("screen.onnx", logits, (n_types,))
+        cells = answers.pop(CELLS, None)
+        if cells is not None:
+            self._check_answer("screen.onnx", cells, (1, n_types, *(cells.shape[2:4] or (1, 1))))
+            cells = cells[0] / temperature
+        return Screening(logits / temperature, answers, cells)
 
     def segment(
         self, image: NDArray[np.float32], features: dict[str, NDArray[np.float32]] | None = None
@@ -122,7 +133,7 @@ class Model:
         self._check_answer("model.onnx", logits, (1, len(self.manifest.classes), part, part))
         if self.manifest.output.kind == "probabilities":
             logits = np.log(np.maximum(logits, np.float32(1e-7)))
-        return _enlarge(logits[0] / np.float32(self.manifest.output.temperature), size)
+        return enlarge(logits[0] / np.float32(self.manifest.output.temperature), size)
 
     def _check_answer(self, name: str, answer: NDArray[np.float32], shape: tuple[int, ...]) -> None:
         if answer.shape != shape:
@@ -142,9 +153,12 @@ class Model:
             offered = self._screener.outputs
             self._expect_one("screen.onnx", "input", self._screener.inputs)
             self._expect_shape("screen.onnx", self._screener.inputs[0], image)
-            if SCREENING not in [port.name for port in offered]:
+            logits = [port for port in offered if port.name == SCREENING]
+            if not logits:
                 raise ModelError(f"{self.folder / 'screen.onnx'} has no output named {SCREENING!r}.")
-        by_name = {port.name: port for port in offered if port.name != SCREENING}
+            n_types = len(self.manifest.screen.types) if self.manifest.screen else None
+            self._expect_shape("screen.onnx", logits[0], (1, n_types))  # as the runtime understood the graph
+        by_name = {port.name: port for port in offered if port.name not in (SCREENING, CELLS)}
         images = [port for port in self._segmenter.inputs if port.name not in by_name]
         if len(images) > 1 or not self._segmenter.inputs:
             names = ", ".join(port.name for port in images)
@@ -196,7 +210,7 @@ def _pad(image: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     return np.pad(image, missing, mode="reflect") if any(after for _, after in missing) else image
 
 
-def _enlarge(logits: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+def enlarge(logits: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     """Bring logits (class, row, col) of a network with a coarse output to the size of the tile."""
     if logits.shape[-1] == size:
         return logits

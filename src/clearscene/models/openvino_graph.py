@@ -44,6 +44,12 @@ class OpenVinoGraph:
 def _port(node: ov.ConstOutput, path: Path) -> Port:
     kind = node.get_element_type().get_type_name()
     if kind not in _DTYPES:
-        raise ModelError(f"{path}: {node.get_any_name()!r} is {kind}; float32, float16 and uint8 are handled.")
+        raise ModelError(f"{path}: {_name(node)!r} is {kind}; float32, float16 and uint8 are handled.")
     shape = tuple(None if size.is_dynamic else size.get_length() for size in node.get_partial_shape())
-    return Port(node.get_any_name(), shape, _DTYPES[kind])
+    return Port(_name(node), shape, _DTYPES[kind])
+
+
+def _name(node: ov.ConstOutput) -> str:
+    """The name in the file. A tensor also has the names of those that were joined with it, in no order."""
+    name = str(node.node.get_friendly_name()).removesuffix("/sink_port_0")
+    return name if name in node.get_names() else str(node.get_any_name())

@@ -1,6 +1,8 @@
 """Where the defects of a generated scene go: apart from each other and off the collar."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,60 +10,45 @@ from rasterio.windows import Window
 
 from clearscene.errors import OptionError
 from clearscene.grid import slices
-from clearscene.inspection.taxonomy import BY_NAME
-from clearscene.synth import missing, stripe_noise
-from clearscene.synth.degraded import Degrade, Degraded
+from clearscene.inspection.taxonomy import BY_NAME, Group
+from clearscene.synth.kinds import BY_KIND, KINDS, Kind
 
-__all__ = ["KINDS", "Footprint", "Kind", "Placement", "place", "put"]
+__all__ = ["GAP", "Area", "Footprint", "Placement", "moved", "place"]
 
 GAP = 14
 """Pixels kept free between defects, and between a defect and the collar."""
 TRIES = 400
+SMALLEST_REGION = 110
+"""Pixels a side below which no window of a region or a seam shrinks."""
+FILLED = 0.5
+"""Most of a scene that the windows of defects cover; defects shrink before they cover more."""
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A kind of defect and how often and how large it is placed."""
-
-    name: str
-    """Key in the truth."""
-    type: str
-    """Name of the defect type, as in the taxonomy."""
-    degrade: Degrade
-    per_scene: float
-    """Number in a scene of 12.6 megapixels (4096 x 3072)."""
-    heights: tuple[int, int]
-    """Rows of the window, smallest and largest."""
-    widths: tuple[int, int]
-    """Columns of the window."""
-    may_turn: bool = False
-    """True if rows and columns may change places."""
-    spans_scene: bool = False
-    """True if the window goes through whole rows of the scene."""
-
-
-KINDS: tuple[Kind, ...] = (
-    Kind("lost_line", "missing", missing.lost_line, 1, (1, 2), (0, 0), spans_scene=True),
-    Kind("long_stripe", "stripe", stripe_noise.long_stripe, 3, (3, 7), (700, 1500), may_turn=True),
-    Kind("periodic_stripes", "stripe", stripe_noise.periodic_stripes, 1, (110, 180), (260, 460)),
-    Kind("diagonal_stripe", "stripe", stripe_noise.diagonal_stripe, 2, (160, 320), (160, 320)),
-    Kind("dead_band", "missing", missing.dead_band, 2, (40, 110), (60, 170)),
-    Kind("black_block", "missing", missing.black_block, 3, (14, 110), (18, 130)),
-    Kind("white_block", "missing", missing.white_block, 3, (10, 60), (14, 80)),
-    Kind("lost_pieces", "missing", missing.lost_pieces, 4, (4, 5), (40, 260), may_turn=True),
-    Kind("lost_points", "missing", missing.lost_points, 4, (40, 90), (40, 90)),
-    Kind("short_stripes", "stripe", stripe_noise.short_stripes, 6, (40, 90), (90, 220), may_turn=True),
-)
-"""All kinds; the ones that are hardest to place come first."""
-
-BY_KIND = {kind.name: kind for kind in KINDS}
 REFERENCE_PIXELS = 4096 * 3072
 MOST_OF_A_KIND = 60
 
 
+class Area(Protocol):
+    """The part of a raster that holds imagery."""
+
+    @property
+    def height(self) -> int:
+        """Rows of the raster."""
+
+    @property
+    def width(self) -> int:
+        """Columns of the raster."""
+
+    def valid(self, window: Window) -> NDArray[np.bool_]:
+        """True where a pixel of the window holds imagery, (row, col)."""
+
+    def holds(self, window: Window, *, inset: float) -> bool:
+        """True if a defect may be put into the window, with `inset` pixels around it."""
+
+
 @dataclass(frozen=True)
 class Footprint:
-    """The part of a raster that holds imagery: a rectangle around its middle, turned a little."""
+    """Imagery in a rectangle around the middle of the raster, turned a little."""
 
     height: int
     width: int
@@ -101,7 +88,7 @@ class Placement:
     id: int
     """From 1."""
     kind: str
-    """Key of `KINDS`."""
+    """Key of `BY_KIND`."""
     row: int
     col: int
     height: int
@@ -127,11 +114,14 @@ class Placement:
         return BY_NAME[self.type].id
 
 
-def place(footprint: Footprint, *, types: frozenset[str], seed: int) -> tuple[list[Placement], dict[str, int]]:
+def place(
+    area: Area, *, types: frozenset[str], seed: int, density: float = 1.0
+) -> tuple[list[Placement], dict[str, int]]:
     """Choose places for defects; returns them, and how many of each kind found no room.
 
-    Laws: the windows lie at least `GAP` pixels apart; they lie in the footprint, but for lost lines,
-    which go from side to side; the same seed gives the same places.
+    Laws: the windows lie at least `GAP` pixels apart; the area holds them, but for lost lines, which
+    go from side to side; the same seed gives the same places. `density` multiplies the number of
+    each kind, of which there is one at least.
 
     Raises:
         OptionError: A type has no generator.
@@ -142,13 +132,15 @@ def place(footprint: Footprint, *, types: frozenset[str], seed: int) -> tuple[li
             f"No defects of type {', '.join(sorted(unknown))} can be generated.",
             hint=f"Types with a generator: {', '.join(sorted(known))}; or none.",
         )
+    wanted = _counts(types, density * area.height * area.width / REFERENCE_PIXELS, seed)
+    shrink = _shrink(wanted, area)
     rng = np.random.default_rng((seed, 3))
     taken = np.empty((0, 4), np.int64)  # top, left, bottom, right
     placed: list[Placement] = []
     no_room: dict[str, int] = {}
-    for kind in KINDS:
-        for _ in range(_count(kind, footprint) if kind.type in types else 0):
-            window = _free_window(kind, footprint, taken, rng)
+    for kind, count in wanted:
+        for _ in range(count):
+            window = _free_window(kind, area, taken, rng, shrink=shrink)
             if window is None:
                 no_room[kind.name] = no_room.get(kind.name, 0) + 1
                 continue
@@ -161,46 +153,72 @@ def place(footprint: Footprint, *, types: frozenset[str], seed: int) -> tuple[li
     return placed, no_room
 
 
-def put(placement: Placement, data: NDArray[np.uint8], valid: NDArray[np.bool_]) -> Degraded:
-    """Put a placed defect into the data (band, row, col) of its window."""
-    rng = np.random.default_rng(placement.seed)
-    return BY_KIND[placement.kind].degrade(data, valid, rng, placement.severity)
+def moved(placement: Placement, area: Area, *, others: Sequence[Placement], attempt: int) -> Placement | None:
+    """The same defect at another place that is as far from the others, or None if there is none."""
+    rng = np.random.default_rng((placement.seed, attempt))
+    taken = np.array([(p.row, p.col, p.row + p.height, p.col + p.width) for p in others], np.int64).reshape(-1, 4)
+    for _ in range(TRIES):
+        top = int(rng.integers(area.height - placement.height + 1))
+        left = int(rng.integers(area.width - placement.width + 1))
+        window = Window(left, top, placement.width, placement.height)
+        if area.holds(window, inset=GAP) and not _hits(top, left, placement.height, placement.width, taken):
+            return replace(placement, row=top, col=left)
+    return None
 
 
-def _count(kind: Kind, footprint: Footprint) -> int:
-    share = footprint.height * footprint.width / REFERENCE_PIXELS
-    return int(np.clip(round(kind.per_scene * share), 1, MOST_OF_A_KIND))
+def _counts(types: frozenset[str], share: float, seed: int) -> list[tuple[Kind, int]]:
+    """How many of each kind, for a scene with `share` of the usual number.
+
+    Every kind of lines and lost pixels is there at least once. Of what takes more room each type is,
+    with a kind chosen by chance.
+    """
+    wanted = {kind: min(round(kind.per_scene * share), MOST_OF_A_KIND) for kind in KINDS if kind.type in types}
+    rng = np.random.default_rng((seed, 6))
+    for name in dict.fromkeys(kind.type for kind in wanted):
+        kinds = [kind for kind in wanted if kind.type == name]
+        if BY_NAME[name].group is Group.PIXEL:
+            wanted |= {kind: max(1, wanted[kind]) for kind in kinds}
+        elif not any(wanted[kind] for kind in kinds):
+            wanted[kinds[int(rng.integers(len(kinds)))]] = 1
+    return list(wanted.items())
+
+
+def _shrink(wanted: list[tuple[Kind, int]], area: Area) -> float:
+    """Share of its size that a defect keeps: less in a small scene, and where many are to find room."""
+    needed = sum(count * sum(kind.heights) * sum(kind.widths) / 4 for kind, count in wanted)
+    crowded = np.sqrt(FILLED * area.height * area.width / max(needed, 1.0))
+    return float(min(1.0, min(area.height, area.width) / 1500, crowded))
 
 
 def _free_window(
-    kind: Kind, footprint: Footprint, taken: NDArray[np.int64], rng: np.random.Generator
+    kind: Kind, area: Area, taken: NDArray[np.int64], rng: np.random.Generator, *, shrink: float
 ) -> tuple[int, int, int, int] | None:
     """A random (top, left, height, width) that touches nothing, or None after many tries."""
-    shrink = min(1.0, min(footprint.height, footprint.width) / 1500)  # small scenes get small defects
+    least = 6 if BY_NAME[kind.type].group is Group.PIXEL else SMALLEST_REGION
     for _ in range(TRIES):
-        height, width = (_side(sides, shrink, rng) for sides in (kind.heights, kind.widths))
+        height, width = (_side(sides, rng, shrink=shrink, least=least) for sides in (kind.heights, kind.widths))
         if kind.may_turn and rng.random() < 0.5:
             height, width = width, height
         if kind.spans_scene:
-            width = footprint.width
-        if height > footprint.height or width > footprint.width:
+            width = area.width
+        if height > area.height or width > area.width:
             continue
-        top = int(rng.integers(footprint.height - height + 1))
-        left = int(rng.integers(footprint.width - width + 1))
+        top = int(rng.integers(area.height - height + 1))
+        left = int(rng.integers(area.width - width + 1))
         if kind.spans_scene:
-            middle = Window(footprint.width // 2, top, 1, height)
-            fits = GAP < top < footprint.height - height - GAP and footprint.holds(middle, inset=GAP)
+            middle = Window(area.width // 2, top, 1, height)
+            fits = GAP < top < area.height - height - GAP and area.holds(middle, inset=GAP)
         else:
-            fits = footprint.holds(Window(left, top, width, height), inset=GAP)
+            fits = area.holds(Window(left, top, width, height), inset=GAP)
         if fits and not _hits(top, left, height, width, taken):
             return top, left, height, width
     return None
 
 
-def _side(sides: tuple[int, int], shrink: float, rng: np.random.Generator) -> int:
+def _side(sides: tuple[int, int], rng: np.random.Generator, *, shrink: float, least: int) -> int:
     low, high = sides
     length = int(rng.integers(low, high + 1))
-    return length if high <= 8 else max(6, round(length * shrink))  # the width of a line stays
+    return length if high <= 8 else max(least, round(length * shrink))  # the width of a line stays
 
 
 def _hits(top: int, left: int, height: int, width: int, taken: NDArray[np.int64]) -> bool:

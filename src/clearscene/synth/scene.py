@@ -17,12 +17,12 @@ from rasterio.windows import Window
 from clearscene.errors import OptionError, OutputError
 from clearscene.grid import Grid, windows
 from clearscene.raster.gdal import block_cache
-from clearscene.runs import Runs
 from clearscene.synth.ground import BLOCK, Ground
 from clearscene.synth.noise import hashed
-from clearscene.synth.placing import Footprint, Placement, place, put
+from clearscene.synth.placing import Footprint, place
+from clearscene.synth.putting import Canvas, put_all
 from clearscene.synth.raster_file import canvas, finish
-from clearscene.synth.truth import Placed, SceneTruth, write_truth
+from clearscene.synth.truth import SceneTruth, write_truth
 
 __all__ = ["DTypeName", "SceneSpec", "make_scene", "scene_grid"]
 
@@ -90,8 +90,9 @@ def make_scene(spec: SceneSpec, out: Path, *, progress: Callable[[int, int], Non
     `<stem>_truth.gpkg` (one feature a defect) and `<stem>_truth.json` (all parameters).
 
     Laws: the same spec gives the same pixels; outside the truth the scene equals the clean one
-    (`defects` empty); no truth lies in the collar. Memory stays flat: the scene is made in windows,
-    over an uncompressed temporary file beside `out`.
+    (`defects` empty), but for the ground beside a seam, of which only the seam is a defect, and for
+    rims of clouds and shadows that are too faint to be marked; no truth lies in the collar. Memory
+    stays flat: the scene is made in windows, over an uncompressed temporary file beside `out`.
 
     Args:
         spec: What to draw.
@@ -118,11 +119,11 @@ def make_scene(spec: SceneSpec, out: Path, *, progress: Callable[[int, int], Non
             draft = Path(folder) / "draft.tif"
             with canvas(draft, grid, n_bands=3, dtype="uint8") as raster:
                 _draw(raster, spec, progress)
-                placed = [_degrade(raster, placement, footprint) for placement in placements]
+                placed, hidden = put_all(Canvas(raster, footprint), placements)
             _deliver(draft, out, spec, grid)
     except (OSError, rasterio.errors.RasterioError) as error:
         raise OutputError(f"{out} cannot be written: {error}", hint="Check the folder and the free space.") from error
-    return write_truth(out, placed, grid=grid, footprint=footprint, record=_record(spec, no_room))
+    return write_truth(out, placed, grid=grid, area=footprint, record=_record(spec, no_room, hidden))
 
 
 def _draw(raster: DatasetWriter, spec: SceneSpec, progress: Callable[[int, int], None] | None) -> None:
@@ -136,14 +137,6 @@ def _draw(raster: DatasetWriter, spec: SceneSpec, progress: Callable[[int, int],
         raster.write(data, window=window)
         if progress:
             progress(done, len(parts))
-
-
-def _degrade(raster: DatasetWriter, placement: Placement, footprint: Footprint) -> Placed:
-    """Put one defect into the canvas; returns it with its exact pixels."""
-    valid = footprint.valid(placement.window)
-    degraded = put(placement, raster.read(window=placement.window), valid)
-    raster.write(degraded.data, window=placement.window)
-    return Placed(placement, Runs.from_mask(degraded.mask, row=placement.row, col=placement.col), degraded.parameters)
 
 
 def _deliver(draft: Path, out: Path, spec: SceneSpec, grid: Grid) -> None:
@@ -166,7 +159,7 @@ def _widened(data: NDArray[np.uint8], seed: int, window: Window) -> NDArray[np.u
     return np.where((data > 0) & (data < 255), wide + dither, wide).astype(np.uint16)
 
 
-def _record(spec: SceneSpec, no_room: dict[str, int]) -> dict[str, object]:
+def _record(spec: SceneSpec, no_room: dict[str, int], hidden: dict[str, int]) -> dict[str, object]:
     """What the truth says of the scene as a whole."""
     footprint = spec.footprint
     return {
@@ -179,4 +172,5 @@ def _record(spec: SceneSpec, no_room: dict[str, int]) -> dict[str, object]:
         "footprint_angle_deg": round(float(np.rad2deg(footprint.angle)), 4),
         "collar_level": spec.collar_level if spec.has_collar else None,
         "found_no_room": no_room,
+        "did_not_show": hidden,
     }

@@ -1,6 +1,7 @@
 """Stripe noise in a window: short colored lines, long ones, periodic groups, diagonals.
 
-Each function has the signature of `Degrade`; the lines themselves are those of `stripes`.
+Each function has the signature of `Degrade`; the lines themselves are those of `stripes`. A stripe
+leaves a pixel neither black nor white that was not: that would be a lost one.
 """
 
 from collections.abc import Sequence
@@ -9,12 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearscene.synth.degraded import Degraded
-from clearscene.synth.stripes import Stripe, add_stripes, repeat_stripe
+from clearscene.synth.stripes import Stripe, draw_stripes, random_stripes, repeat_stripe
 
-__all__ = ["diagonal_stripe", "long_stripe", "periodic_stripes", "short_stripes"]
+__all__ = ["chip_stripes", "diagonal_stripe", "long_stripe", "periodic_stripes", "short_stripes"]
 
-Data = NDArray[np.uint8]
+Data = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+
+LEVEL = 1 / 255
+"""One level of 8 bits in units of the display."""
+FAINT, STRONG = 8.0, 90.0
+"""Levels of the offset at severity 0 and 1 on smooth ground, for chips."""
+TRIES = 4
 
 
 def short_stripes(data: Data, valid: Mask, rng: np.random.Generator, severity: float) -> Degraded:
@@ -66,21 +73,48 @@ def diagonal_stripe(data: Data, valid: Mask, rng: np.random.Generator, severity:
     return _striped(data, valid, [stripe])
 
 
+def chip_stripes(data: Data, valid: Mask, rng: np.random.Generator, severity: float) -> Degraded:
+    """Any believable set of stripes: short lines, one long line or a periodic group, at any angle, in one band or more.
+
+    The offset goes from 8 to 90 levels by severity; rough ground, which hides a faint line, starts higher.
+    """
+    faint = float(np.clip(0.6 * _roughness(data, valid) / LEVEL, FAINT, STRONG / 3))
+    offset = faint * (STRONG / faint) ** severity
+    for _ in range(TRIES):
+        stripes = random_stripes(
+            *valid.shape, n_bands=len(data), rng=rng, offsets=(0.85 * offset, 1.15 * offset), diagonal=0.25
+        )
+        result = _striped(data, valid, stripes)
+        if result.mask.any():
+            break
+    return result
+
+
+def _roughness(data: Data, valid: Mask) -> float:
+    """Mean change of brightness from a valid row to the next, of 32 rows."""
+    rows = np.unique(np.linspace(0, valid.shape[0] - 2, 32).astype(int))
+    both = valid[rows] & valid[rows + 1]
+    change = np.abs(data[:, rows] - data[:, rows + 1]).mean(axis=0)
+    return float(change[both].mean()) if both.any() else 0.0
+
+
 def _offset(rng: np.random.Generator, severity: float) -> float:
     """Levels: 22 to 75 by severity, of either sign."""
     return float(rng.choice([-1.0, 1.0]) * (22 + 53 * severity))
 
 
 def _striped(data: Data, valid: Mask, stripes: Sequence[Stripe], period: int | None = None) -> Degraded:
-    drawn, mask = add_stripes(data, stripes)
+    drawn, mask = draw_stripes(data, stripes, level=LEVEL)
+    lowest, highest = np.minimum(data, np.float32(LEVEL)), np.maximum(data, np.float32(1 - LEVEL))
+    drawn = np.clip(drawn, lowest, highest)
     mask &= valid
     first = stripes[0]
     told: dict[str, float | int | str] = {
         "n_lines": len(stripes),
-        "width": first.width,
-        "offset": round(first.offset, 1),
-        "angle": round(first.angle, 1),
+        "width_px": first.width,
+        "offset_levels": round(first.offset, 1),
+        "angle_deg": round(first.angle, 1),
         "bands": ",".join(str(b + 1) for b in sorted({b for s in stripes for b in s.bands})),
     }
-    told |= {} if period is None else {"period": period}
+    told |= {} if period is None else {"period_px": period}
     return Degraded(np.where(mask, drawn, data), mask, told)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Stripe", "add_stripes", "random_stripes", "repeat_stripe", "stripe_pixels"]
+__all__ = ["Stripe", "add_stripes", "draw_stripes", "random_stripes", "repeat_stripe", "stripe_pixels"]
 
 STEEP = 45.0
 """Degrees from which a stripe is drawn row by row instead of column by column."""
@@ -37,7 +37,7 @@ class Stripe:
     width: int
     """Pixels across, counted along the other axis."""
     offset: float
-    """Levels added to the scene: positive is bright, negative is dark."""
+    """Levels of 8 bits added to the scene: positive is bright, negative is dark."""
     bands: tuple[int, ...]
     """0-based bands that show the stripe."""
     angle: float = 0.0
@@ -70,13 +70,24 @@ def stripe_pixels(
 
 
 def add_stripes(data: NDArray[np.uint8], stripes: Iterable[Stripe]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Draw stripes into a copy of `data` (band, row, col); returns it and the mask (row, col).
+    """Draw stripes into a copy of 8-bit `data` (band, row, col); returns it and the mask (row, col).
 
     Law: outside the mask, and in bands that no stripe names, every value stays. Values that leave
     0..255 are clipped.
     """
+    drawn, mask = draw_stripes(data.astype(np.float32), stripes)
+    return np.clip(np.rint(drawn), 0, 255).astype(np.uint8), mask
+
+
+def draw_stripes(
+    data: NDArray[np.float32], stripes: Iterable[Stripe], *, level: float = 1.0
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Draw stripes into a copy of `data` (band, row, col); returns it and the mask (row, col).
+
+    `level` is what one level of a stripe's offset is worth in the units of `data`. Nothing is clipped.
+    """
     _, height, width = data.shape
-    work = data.astype(np.float32)
+    work = data.copy()
     mask = np.zeros((height, width), np.bool_)
     for stripe in stripes:
         rows, cols, along = stripe_pixels(stripe, height=height, width=width)
@@ -84,9 +95,9 @@ def add_stripes(data: NDArray[np.uint8], stripes: Iterable[Stripe]) -> tuple[NDA
         for band in stripe.bands:
             below = work[band, rows, cols]
             base = below.mean() if stripe.constant and len(below) else below
-            work[band, rows, cols] = base + stripe.offset * wave
+            work[band, rows, cols] = base + stripe.offset * level * wave
         mask[rows, cols] = True
-    return np.clip(np.rint(work), 0, 255).astype(np.uint8), mask
+    return work, mask
 
 
 def repeat_stripe(stripe: Stripe, *, period: int, count: int) -> list[Stripe]:

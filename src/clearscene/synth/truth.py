@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from clearscene.atomic import replacing
 from clearscene.errors import ResultError
 from clearscene.grid import Grid, windows
 from clearscene.inspection.taxonomy import BY_ID, NODATA, TYPES
 from clearscene.runs import Runs
-from clearscene.synth.placing import Footprint, Placement
+from clearscene.synth.placing import Area, Placement
 from clearscene.synth.raster_file import canvas, finish
 from clearscene.vector.geopackage import write_geopackage
 from clearscene.vector.layer import Column, Layer
@@ -55,7 +56,7 @@ def _beside(scene: Path, ending: str) -> Path:
 
 
 def write_truth(
-    scene: Path, placed: list[Placed], *, grid: Grid, footprint: Footprint, record: Mapping[str, object]
+    scene: Path, placed: list[Placed], *, grid: Grid, area: Area, record: Mapping[str, object]
 ) -> SceneTruth:
     """Write class map, polygons and record beside `scene`."""
     truth = SceneTruth(
@@ -65,7 +66,7 @@ def write_truth(
         _beside(scene, ".json"),
         tuple(p.placement for p in placed),
     )
-    _write_class_map(truth.class_map, placed, grid=grid, footprint=footprint)
+    _write_class_map(truth.class_map, placed, grid=grid, area=area)
     _write_polygons(truth.polygons, placed, grid)
     defects = [
         {
@@ -78,7 +79,8 @@ def write_truth(
         for p in placed
     ]
     document = {"scene": scene.name, **record, "defects": defects}
-    truth.record.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    with replacing(truth.record) as part:
+        part.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return truth
 
 
@@ -101,7 +103,7 @@ def read_truth(scene: Path) -> SceneTruth:
     return SceneTruth(Path(scene), _beside(Path(scene), ".tif"), _beside(Path(scene), ".gpkg"), record, placements)
 
 
-def _write_class_map(path: Path, placed: list[Placed], *, grid: Grid, footprint: Footprint) -> None:
+def _write_class_map(path: Path, placed: list[Placed], *, grid: Grid, area: Area) -> None:
     by_type = {
         type_id: Runs.union(p.runs for p in placed if p.placement.type_id == type_id)
         for type_id in sorted({p.placement.type_id for p in placed})
@@ -115,7 +117,7 @@ def _write_class_map(path: Path, placed: list[Placed], *, grid: Grid, footprint:
                 classes = np.zeros((int(window.height), int(window.width)), np.uint8)
                 for type_id, runs in by_type.items():
                     classes[runs.to_mask(window)] = type_id
-                classes[~footprint.valid(window)] = NODATA
+                classes[~area.valid(window)] = NODATA
                 raster.write(classes, 1, window=window)
         finish(draft, path, resampling="mode")
 

@@ -1,0 +1,150 @@
+"""`clearscene export RUN --out MODEL`: a trained network becomes a model folder."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from clearscene.errors import MissingExtraError, OptionError
+
+if TYPE_CHECKING:
+    from clearscene.training.export.measured import Measured, Scores
+    from clearscene.training.export.options import ExportOptions
+
+__all__ = ["command"]
+
+PRECISIONS = ("float32", "float16", "int8")
+
+
+def command(
+    run: Annotated[Path, typer.Argument(metavar="RUN_FOLDER", help="Folder that `clearscene train` wrote.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The model folder to write.")],
+    card: Annotated[
+        Path | None, typer.Option(help="TOML file with name, license, data, scales; see the guide to training.")
+    ] = None,
+    precision: Annotated[str, typer.Option(help="float32, float16 (weights only) or int8.")] = "float16",
+    chips: Annotated[
+        list[Path] | None,
+        typer.Option(help="Set of chips to measure with.", show_default="those the training was judged by"),
+    ] = None,
+    screen: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN_FOLDER", help="Take the screening head from this training, the segmenter from the other."
+        ),
+    ] = None,
+    max_difference: Annotated[
+        float | None,
+        typer.Option(
+            help="Largest accepted difference of a logit from the trained network.",
+            show_default="0.01, 0.25 or 20 by precision",
+            min=0,
+        ),
+    ] = None,
+    deepness: Annotated[bool, typer.Option("--deepness", help="Also a graph for QGIS's Deepness plugin.")] = False,
+    speed: Annotated[bool, typer.Option(help="Measure the speed on this machine.")] = True,
+    threads: Annotated[int, typer.Option(help="Threads of the validation.", min=1)] = 1,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a model that is there.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")] = False,
+) -> None:
+    """Write ONNX graphs, manifest, card and STAC item of a trained network, calibrated and checked.
+
+    Writes nothing if the exported model differs too much from the trained one. Leaves export.json and
+    reliability.png in RUN_FOLDER.
+    """
+    if precision not in PRECISIONS:
+        raise OptionError(f"--precision {precision!r} is unknown.", hint=f"Use one of {', '.join(PRECISIONS)}.")
+    try:
+        from clearscene.training.export import options as module
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] == "clearscene":
+            raise
+        raise MissingExtraError(
+            f"An export needs {error.name}, which is not installed.",
+            hint='Install it with: pip install "clearscene[train]"',
+        ) from error
+    options = module.ExportOptions(
+        precision=module.Precision(precision),
+        max_difference=max_difference,
+        deepness=deepness,
+        measures_speed=speed,
+        threads=threads,
+        overwrite=overwrite,
+    )
+    measured = _export([run, *([screen] if screen else [])], out, options, card=card, chips=chips or (), quiet=quiet)
+    if not quiet:
+        for line in _lines(measured):
+            typer.echo(line, err=True)
+    typer.echo(out)
+
+
+def _export(
+    runs: Sequence[Path], out: Path, options: "ExportOptions", *, card: Path | None, chips: Sequence[Path], quiet: bool
+) -> "Measured":
+    """Export under a progress bar, and leave the evidence in the first run's folder."""
+    from clearscene.training.export.export import export_model, write_evidence
+    from clearscene.training.export.run_source import load_trained, pair_up
+    from clearscene.training.export.settings import load_settings
+
+    settings = load_settings(card)
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
+        task = bar.add_task("loading", total=1.0)
+        trained, *screens = [load_trained(run, chips) for run in runs]
+        trained = pair_up(screens[0], trained) if screens else trained
+        measured = export_model(
+            trained, out, settings, options, say=lambda what, done: bar.update(task, description=what, completed=done)
+        )
+    write_evidence(measured, runs[0])
+    return measured
+
+
+def _lines(measured: "Measured") -> list[str]:
+    """The summary for people."""
+    sizes = ", ".join(f"{name} {size / 1e6:.2f} MB" for name, size in measured.sizes.items())
+    lines = [
+        f"{measured.n_parameters:,} parameters, {sizes}",
+        *(f"parity with the trained network, {runtime}, {p.describe()}" for runtime, p in measured.parity.items()),
+        f"validation, {measured.precision}: {_accuracy(measured.scores)}",
+    ]
+    if measured.float_scores is not None:
+        lines.append(f"validation, float32: {_accuracy(measured.float_scores)}")
+    for name, head in (("screen", measured.screen), ("pixels", measured.pixels)):
+        if head is not None:
+            lines.append(
+                f"{name}: temperature {head.temperature:g}, calibration error {head.before.error:.4f} before, "
+                f"{head.after.error:.4f} after"
+            )
+    lines += _threshold_lines(measured)
+    for title, speed in ((measured.precision, measured.speed), ("float32", measured.float_speed)):
+        for runtime, rates in speed.items():
+            shown = ", ".join(f"{graph} {rate:.2f} Mpx/s" for graph, rate in rates.items())
+            lines.append(f"speed, {title}, {runtime}: {shown}")
+    return lines
+
+
+def _threshold_lines(measured: "Measured") -> list[str]:
+    """What each type's threshold brings, and what cannot be said."""
+    if measured.screen is None:
+        return []
+    scores = measured.scores
+    return [
+        f"  {name}: flagged from {threshold:.4f} on, recall {scores.recall[name]:.3f}, "
+        f"precision {scores.precision[name]:.3f}, false alarms {scores.false_alarms.get(name, 0.0):.3f}"
+        for name, threshold in scores.threshold.items()
+        if name in scores.recall and name in scores.precision
+    ]
+
+
+def _accuracy(scores: "Scores") -> str:
+    parts = [f"{scores.n_chips} chips"]
+    if scores.mean_iou is not None:
+        by_class = ", ".join(f"{name} {value:.3f}" for name, value in scores.iou.items())
+        parts.append(f"mean IoU {scores.mean_iou:.4f} ({by_class})")
+    if scores.macro_f1 is not None:
+        parts.append(f"screening macro-F1 {scores.macro_f1:.4f}")
+    return "; ".join(parts)

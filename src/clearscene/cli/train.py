@@ -1,0 +1,130 @@
+"""`clearscene train CONFIG`: train a network on chips."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from clearscene.errors import MissingExtraError
+from clearscene.training.config import load_config
+
+__all__ = ["command"]
+
+
+def command(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="TOML file: chips, network, losses, schedule.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder of the result.", show_default="out/train/<name of the config>"),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with what was interrupted.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in the folder.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", show_default="as in the config")] = "",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key, such as run.epochs=3.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+) -> None:
+    """Train a network on chips made by `clearscene synth chips`.
+
+    Leaves the config, the best and the last checkpoint, tables, curves and run.json in OUT. Ctrl-C or SIGTERM ends it
+    after the step in hand with a checkpoint; --resume goes on from there. Several GPUs: torchrun --nproc-per-node N -m
+    clearscene train CONFIG.
+    """
+    overrides = [*(settings or []), *([f'run.device="{device}"'] if device else [])]
+    checked = load_config(config, overrides)
+    folder = out or Path("out") / "train" / (checked.name or config.stem)
+    try:
+        from clearscene.training.run import train
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] == "clearscene":
+            raise
+        raise MissingExtraError(
+            f"Training needs {error.name}, which is not installed.",
+            hint='Install it with: pip install "clearscene[train]"',
+        ) from error
+    leads = os.environ.get("RANK", "0") == "0"
+    with Screen(Console(stderr=True), is_quiet=quiet or not leads) as screen:
+        outcome = train(checked, folder, screen, resume=resume, overwrite=overwrite)
+    if leads:
+        best = "none" if outcome.best is None else f"{outcome.best:.4f} at step {outcome.best_step}"
+        typer.echo(f"{outcome.reason}: step {outcome.step}, {outcome.minutes:.1f} minutes, best {best}", err=True)
+        typer.echo(folder)
+    if outcome.reason == "stopped":
+        typer.echo("hint: go on with the same command and --resume", err=True)
+        raise typer.Exit(130)
+
+
+class Screen:
+    """Progress with the time left on stderr, a line for each validation, and the wish to stop."""
+
+    def __init__(self, console: Console, *, is_quiet: bool) -> None:
+        self._console, self._is_quiet = console, is_quiet
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.percentage:>5.1f}%"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(elapsed_when_finished=True),
+            console=console,
+            transient=True,
+            disable=is_quiet or not console.is_terminal,
+        )
+        self._task = self._progress.add_task("reading the chips", total=1.0)
+        self._stop = _Stop()
+
+    def __enter__(self) -> "Screen":
+        self._stop.watch()
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+        self._stop.forget()
+
+    @property
+    def stop_requested(self) -> bool:
+        """See `Reporter`."""
+        return self._stop.is_asked
+
+    def step(self, done: float, text: str) -> None:
+        """See `Reporter`."""
+        self._progress.update(self._task, completed=done, description=text)
+
+    def validated(self, step: int, by_set: dict[str, dict[str, float]], *, is_best: bool) -> None:
+        """See `Reporter`."""
+        if self._is_quiet:
+            return
+        for title, metrics in by_set.items():
+            shown = [key for key in ("loss", "miou", "macro_f1", "accuracy") if key in metrics]
+            numbers = ", ".join(f"{key} {metrics[key]:.4f}" for key in shown)
+            self._console.print(f"step {step}, {title}: {numbers}{' (best)' if is_best else ''}", highlight=False)
+
+
+class _Stop:
+    """Turns the first Ctrl-C or SIGTERM into a wish; a second one interrupts at once."""
+
+    def __init__(self) -> None:
+        self.is_asked = False
+        self._before: dict[int, object] = {}
+
+    def watch(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._ask)
+
+    def forget(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+        if self.is_asked:
+            raise KeyboardInterrupt
+        self.is_asked = True
+        print("stopping after this step; once more to stop at once", file=sys.stderr)

@@ -1,0 +1,279 @@
+"""Training chips: real ground, generated defects, exact masks, words.
+
+Every chip is a function of the recipe and of its number alone, so that sets can be made in pieces,
+interrupted and gone on with, and made again anywhere.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clearscene import __version__
+from clearscene.errors import DatasetError, OptionError
+from clearscene.inspection.taxonomy import BY_ID, BY_NAME, NODATA, Group
+from clearscene.synth.catalog import LOOKALIKE, ORDER, REDUCED, Generator, generators_of
+from clearscene.synth.chip_set import DATASET, ChipRecord, ChipWriter, Split, clear_set
+from clearscene.synth.chip_text import describe_chip, label_names
+from clearscene.synth.degraded import Degraded
+from clearscene.synth.looks import Look, draw_look, finish
+from clearscene.synth.mosaic import reduced_ground
+from clearscene.synth.real_clouds import RealClouds
+from clearscene.synth.recipe import ChipsRecipe
+from clearscene.synth.sources import Ground, Source, find_sources, read_ground
+
+__all__ = ["Chip", "ChipMaker", "make_chips", "open_set"]
+
+TRIES = 4
+"""Grounds that are tried for a defect that shows on none of them (a blur of water)."""
+
+
+LEAST_SEVERITY = 0.15
+"""Below, not even a careful inspector would mark it."""
+WIDEST_SHADOW = 0.8
+"""Share of a chip; a shadow over all of it cannot be told from dark ground by anybody."""
+
+
+@dataclass(frozen=True, eq=False)
+class Chip:
+    """A chip in memory."""
+
+    record: ChipRecord
+    image: NDArray[np.uint8]
+    """(band, row, col)."""
+    mask: NDArray[np.uint8]
+    """(row, col)."""
+
+
+@dataclass(eq=False)
+class _Canvas:
+    """A chip in the making."""
+
+    data: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+    masks: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
+    """By type name, in the order in which the types went in."""
+    severity: dict[str, float] = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    def put(self, entry: Generator, rng: np.random.Generator, severity: float) -> bool:
+        """Put a defect in; False if it does not show."""
+        result = entry.degrade(self.data, self.valid, rng, severity)
+        if entry.type in BY_NAME and not result.mask.any():
+            return False
+        if entry.type == "shadow" and result.mask.mean() > WIDEST_SHADOW:
+            return False
+        self.data = result.data
+        self._note(entry, result, severity)
+        return True
+
+    def _note(self, entry: Generator, result: Degraded, severity: float) -> None:
+        self.parameters[entry.name] = dict(result.parameters)
+        for name, mask in {**result.also, entry.type: result.mask}.items():
+            if name in BY_NAME and mask.any():
+                before = self.masks.pop(name, np.zeros_like(mask))
+                self.masks[name] = before | mask
+                self.severity[name] = round(severity, 3)
+
+
+class ChipMaker:
+    """Makes the chips of a recipe by number.
+
+    Raises:
+        DatasetError: A source folder holds nothing that can be used.
+    """
+
+    def __init__(self, recipe: ChipsRecipe) -> None:
+        self.recipe = recipe
+        sources = find_sources(recipe)
+        self.sources = sources
+        self.grounds = [s for s in sources if s.labels is None]
+        self.labeled = [s for s in sources if s.labels is not None]
+        if not self.grounds:
+            raise DatasetError("No source holds clean ground.", hint="Name a source without labels.")
+        self._generators = generators_of(recipe.generators)
+        self._types = [name for name in ORDER if name in self._generators and recipe.types.get(name, 1.0) > 0]
+        if not self._types:
+            raise OptionError("The recipe leaves no type of defect to make.", hint="See types and generators.")
+        self._real = {split: RealClouds(self.labeled, split) for split in ("train", "val", "test")}
+
+    def make(self, number: int) -> Chip:
+        """Chip `number` of the recipe."""
+        rng = np.random.default_rng((self.recipe.seed, 7, number))
+        if self.labeled and rng.random() < self.recipe.labeled:
+            return self._real_chip(number, rng)
+        source = _drawn(self.grounds, rng)
+        wanted = [] if rng.random() < self.recipe.clean else self._wanted(rng)
+        is_reduced = bool(rng.random() < self.recipe.reduced) and any(t in REDUCED for t in wanted or REDUCED)
+        if is_reduced:
+            wanted = [name for name in wanted if name in REDUCED]
+        for _ in range(TRIES):
+            canvas, look = self._ground(source, is_reduced, rng)
+            shown = [self._put(canvas, name, source.split, rng) for name in wanted]
+            if all(shown):
+                break
+        canvas.parameters["reduction"] = 4 if is_reduced else 1
+        return self._chip(number, source, canvas, look)
+
+    def _wanted(self, rng: np.random.Generator) -> list[str]:
+        """Types of a chip with defects, in the order in which they go in."""
+        two, three = self.recipe.several
+        draw = rng.random()
+        n = 3 if draw < three else 2 if draw < two + three else 1
+        weights = np.array([self.recipe.types.get(name, 1.0) for name in self._types])
+        n = min(n, len(self._types))
+        chosen = rng.choice(len(self._types), n, replace=False, p=weights / weights.sum())
+        return [self._types[i] for i in sorted(chosen)]
+
+    def _ground(self, source: Source, is_reduced: bool, rng: np.random.Generator) -> tuple[_Canvas, Look]:
+        size = self.recipe.size
+        if is_reduced:
+            near = [s for s in self.grounds if s.split == source.split and s.path.parent == source.path.parent]
+            ground = reduced_ground(source, near, size=size, rng=rng)
+        else:
+            ground = read_ground(source, size=size, rng=rng)
+        ground = _turned(ground, rng)
+        look = draw_look(ground, rng, jpeg=self.recipe.jpeg)
+        canvas = _Canvas(look.apply(ground.data), ground.valid)
+        harmless = self._generators.get(LOOKALIKE, [])
+        if harmless and rng.random() < self.recipe.lookalikes:
+            canvas.put(_chosen(harmless, rng), rng, float(rng.random()))
+        return canvas, look
+
+    def _put(self, canvas: _Canvas, name: str, split: Split, rng: np.random.Generator) -> bool:
+        entries = self._generators[name]
+        real = self._real[split]
+        if name == "cloud" and real.is_there:
+            weight = 3.0 * self.recipe.generators.get(real.generator.name, 1.0)
+            entries = [*entries, Generator(real.generator.name, real.generator.degrade, weight)] if weight else entries
+        return canvas.put(_chosen(entries, rng), rng, float(rng.uniform(LEAST_SEVERITY, 1.0)))
+
+    def _real_chip(self, number: int, rng: np.random.Generator) -> Chip:
+        """A real image with its labels, under a look."""
+        source = _drawn(self.labeled, rng)
+        ground = _turned(read_ground(source, size=self.recipe.size, rng=rng), rng)
+        look = draw_look(ground, rng, jpeg=self.recipe.jpeg)
+        canvas = _Canvas(look.apply(ground.data), ground.valid)
+        assert ground.labels is not None
+        for type_id in np.unique(ground.labels):
+            if int(type_id) in BY_ID:
+                canvas.masks[BY_ID[int(type_id)].name] = ground.labels == type_id
+        canvas.parameters["labels"] = "real image"
+        return self._chip(number, source, canvas, look, ignored=ground.labels == NODATA)
+
+    def _chip(
+        self,
+        number: int,
+        source: Source,
+        canvas: _Canvas,
+        look: Look,
+        *,
+        ignored: NDArray[np.bool_] | None = None,
+    ) -> Chip:
+        mask = _merged(canvas.masks, canvas.valid)
+        if ignored is not None:
+            mask[ignored] = NODATA
+        english, chinese = describe_chip(canvas.masks)
+        key = f"{number:06d}"
+        record = ChipRecord(
+            id=key,
+            split=source.split,
+            image=f"images/{key}.png",
+            mask=f"masks/{key}.png",
+            labels=tuple(label_names(canvas.masks)),
+            severity=canvas.severity,
+            source=source.scene,
+            text_en=english,
+            text_zh=chinese,
+            parameters={**canvas.parameters, "quality": look.quality},
+        )
+        return Chip(record, finish(canvas.data, canvas.valid, look), mask)
+
+
+def open_set(folder: Path, recipe: ChipsRecipe, *, overwrite: bool = False) -> ChipWriter:
+    """A writer for the chips of a recipe, going on with what is in the folder.
+
+    Raises:
+        DatasetError: The folder holds chips of another recipe.
+    """
+    about = folder / DATASET
+    if overwrite:
+        clear_set(folder)
+    made = json.loads(about.read_text(encoding="utf-8")).get("recipe") if about.is_file() else None
+    if made is not None and {**made, "n": 0} != {**recipe.model_dump(mode="json"), "n": 0}:
+        raise DatasetError(
+            f"{folder} holds chips of another recipe.", hint="Use --overwrite, or write to another folder."
+        )
+    writer = ChipWriter(folder)
+    writer.describe({"format": 1, "made_by": f"clearscene {__version__}", "recipe": recipe.model_dump(mode="json")})
+    return writer
+
+
+def make_chips(
+    maker: ChipMaker, writer: ChipWriter, *, progress: Callable[[int, int], None] | None = None
+) -> dict[str, int]:
+    """Make all chips of a recipe that are not there yet; returns chips by split.
+
+    Law: interrupted and run again, the set is the same as in one run.
+
+    Raises:
+        OutputError: The disk is full or the folder cannot be written; what is written stays.
+    """
+    recipe = maker.recipe
+    for number in range(recipe.n):
+        if f"{number:06d}" not in writer.done:
+            chip = maker.make(number)
+            writer.add(chip.record, chip.image, chip.mask)
+        if progress:
+            progress(number + 1, recipe.n)
+    about = {
+        "format": 1,
+        "made_by": f"clearscene {__version__}",
+        "recipe": recipe.model_dump(mode="json"),
+        "scenes": _scenes(maker.sources),
+        "licenses": "those of the sources",
+    }
+    writer.describe(about)
+    return {split: len(scenes) for split, scenes in _scenes(maker.sources).items()}
+
+
+def _scenes(sources: Sequence[Source]) -> dict[str, list[str]]:
+    """Keys of the scenes by split."""
+    return {split: sorted({s.scene for s in sources if s.split == split}) for split in ("train", "val", "test")}
+
+
+def _drawn(sources: Sequence[Source], rng: np.random.Generator) -> Source:
+    weights = np.array([source.weight for source in sources])
+    return sources[int(rng.choice(len(sources), p=weights / weights.sum()))]
+
+
+def _chosen(entries: Sequence[Generator], rng: np.random.Generator) -> Generator:
+    weights = np.array([entry.weight for entry in entries])
+    return entries[int(rng.choice(len(entries), p=weights / weights.sum()))]
+
+
+def _turned(ground: Ground, rng: np.random.Generator) -> Ground:
+    """Turned by a multiple of 90 degrees and mirrored at random."""
+    k, flip = int(rng.integers(4)), bool(rng.random() < 0.5)
+
+    def turn(array: NDArray[Any]) -> NDArray[Any]:
+        turned = np.rot90(array, k, axes=(-2, -1))
+        return np.ascontiguousarray(turned[..., ::-1] if flip else turned)
+
+    labels = None if ground.labels is None else turn(ground.labels)
+    return Ground(turn(ground.data), turn(ground.valid), labels, ground.is_reflectance)
+
+
+def _merged(masks: Mapping[str, NDArray[np.bool_]], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """One type a pixel: pixel types over regions over boundaries, the later region over the earlier."""
+    merged = np.zeros(valid.shape, np.uint8)
+    for group in (Group.BOUNDARY, Group.REGION, Group.PIXEL):
+        for name, mask in masks.items():
+            if BY_NAME[name].group is group:
+                merged[mask] = BY_NAME[name].id
+    merged[~valid] = NODATA
+    return merged

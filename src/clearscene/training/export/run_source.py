@@ -1,0 +1,138 @@
+"""What a training left in its folder, as an export wants it."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from clearscene.errors import TrainingError
+from clearscene.models.manifest import InputSpec
+from clearscene.synth.chip_set import ChipSet
+from clearscene.training.checkpoint import BEST, load_checkpoint
+from clearscene.training.config import TrainConfig
+from clearscene.training.export.evidence import Pool
+from clearscene.training.export.graphs import heads_of
+from clearscene.training.export.manifest_file import Answering
+from clearscene.training.export.options import Trained
+from clearscene.training.export.pair import Pair
+from clearscene.training.networks.contract import InspectionNetwork
+from clearscene.training.networks.spec import CLASSES, TYPE_NAMES
+from clearscene.training.networks.two_head import TwoHead, smooth_maximum
+from clearscene.training.record import RECORD
+
+__all__ = ["load_trained", "pair_up"]
+
+BANDS = ("red", "green", "blue")
+
+
+def load_trained(run_folder: Path, chips: Sequence[Path] = ()) -> Trained:
+    """The best network of a training, its record, and the chips to measure it with.
+
+    `chips` are sets of chips; without any, the sets that the training was judged by.
+
+    Raises:
+        TrainingError: The folder holds no training, or its record cannot be read.
+        DatasetError: A set of chips is not there any more.
+    """
+    if not (run_folder / BEST).is_file():
+        raise TrainingError(
+            f"{run_folder} holds no {BEST}, so it is no folder of a training that has validated.",
+            hint="Name the folder that `clearscene train` wrote.",
+        )
+    network, config = load_checkpoint(run_folder)
+    spec = config.network
+    return Trained(
+        network=network,
+        answering=Answering(
+            input=InputSpec(bands=BANDS, mean=spec.mean, std=spec.std),
+            types=TYPE_NAMES if spec.screens else (),
+            class_ids=CLASSES if spec.segments else CLASSES[:1],
+        ),
+        sets=tuple(ChipSet.open(folder) for folder in chips or _judged(config)),
+        architecture=spec.encoder if spec.kind == "two-head" else spec.name.removeprefix("timm:"),
+        pool=_pool_of(network),
+        record=_summary(_read(run_folder / RECORD)),
+    )
+
+
+def pair_up(screen: Trained, segmenter: Trained) -> Trained:
+    """One model of two trainings: the first screens, the second segments. The chips are those of the second.
+
+    Raises:
+        TrainingError: One of them has not that head.
+    """
+    for trained, head, has in (
+        (screen, "screening", screen.answering.types),
+        (segmenter, "segmentation", segmenter.answering.class_ids[1:]),
+    ):
+        if not has:
+            raise TrainingError(f"{trained.architecture} has no {head} head.", hint="Name the runs the other way.")
+    given, wanted = screen.answering.input, segmenter.answering.input
+    return Trained(
+        network=Pair(screen.network, _Segmenter(segmenter.network), given=given, wanted=wanted),
+        answering=Answering(given, screen.answering.types, segmenter.answering.class_ids),
+        sets=segmenter.sets,
+        architecture=f"{screen.architecture} and {segmenter.architecture}",
+        pool=screen.pool,
+        record={"screen": screen.record, "segmenter": segmenter.record},
+    )
+
+
+class _Segmenter(nn.Module):
+    """The segmenting half of a network, whether it shares features or not."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network, self.shares = network, heads_of(network).shares
+
+    def decode(self, image: Tensor) -> Tensor:
+        """(n, band, row, col) to (n, class, row, col)."""
+        logits: Tensor = self.network.decode(self.network.encode(image)[2] if self.shares else image)  # type: ignore[operator]
+        return logits
+
+
+def _judged(config: TrainConfig) -> list[Path]:
+    judged = [entry.folder for entry in config.data.chips if entry.is_judged]
+    return judged or [entry.folder for entry in config.data.chips]
+
+
+def _pool_of(network: InspectionNetwork) -> Pool | None:
+    """How tiles come from cells, for the network that says it by cells."""
+    if not isinstance(network, TwoHead):
+        return None
+    head = network.screen
+
+    def pool(cells: NDArray[np.float32]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            tiles = smooth_maximum(torch.from_numpy(cells), head.temperature) * head.scale + head.shift
+        return tiles.numpy()
+
+    return pool
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise TrainingError(f"{path} is not JSON: {error}.") from error
+    return record
+
+
+def _summary(record: dict[str, Any]) -> dict[str, Any]:
+    """What belongs on a card; the whole of it stays beside the run, with the names of folders that are in it."""
+    keys = ("started", "ended", "seed", "code", "hardware", "packages", "outcome")
+    data = {
+        entry["name"]: {key: entry[key] for key in ("digest", "n_chips", "splits") if key in entry}
+        for entry in record.get("data", ())
+    }
+    summary: dict[str, Any] = {key: record[key] for key in keys if key in record}
+    network = record.get("config", {}).get("network", {})
+    shown = {key: value for key, value in network.items() if key in ("kind", "name", "encoder")}
+    return summary | ({"data": data} if data else {}) | ({"network": shown} if shown else {})

@@ -1,0 +1,100 @@
+"""`[...]` of the file given to `clearscene export --card`: what the weights alone do not say about a model."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from clearscene.errors import OptionError
+from clearscene.inspection.taxonomy import BY_NAME
+from clearscene.models.manifest import DataSource, Name, Number, Positive, Probability, Text, TileSection
+
+__all__ = ["CalibrationSettings", "CardSettings", "ExportSettings", "ModelSettings", "load_settings"]
+
+ScaleRule = Literal["native", "all"]
+Version = Annotated[str, Field(pattern=r"^[0-9A-Za-z.+-]{1,32}$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelSettings(_Section):
+    """`[model]`: who it is."""
+
+    name: Name = "clearscene-defects"
+    version: Version = "0.1.0"
+    license: Text = "Apache-2.0"
+    description: Text = ""
+    ground_sample_distance_m: tuple[Positive, Positive] | None = None
+    architecture: Text = ""
+    """A common name of the network for STAC MLM; empty: the name in the training's config."""
+    pretrained_source: Text = ""
+    """Where the weights started, such as `ImageNet-1k`; empty: from scratch."""
+
+
+class CalibrationSettings(_Section):
+    """`[calibration]`: how the numbers between 0 and 1 are made honest, and where the thresholds come from."""
+
+    recall: Annotated[float, Field(gt=0, le=1)] = 0.99
+    """Share of the validation tiles with a type that the screen must flag."""
+    class_rule: Literal["iou", "precision"] = "iou"
+    """Thresholds of the pixels: the best pooled IoU, or the lowest with this `precision`."""
+    precision: Probability = 0.9
+    tiles: Literal["surrounded", "alone"] = "surrounded"
+    """surrounded: a chip smaller than the tile stands among clean ones; alone: it is reflected to the tile."""
+    max_chips: int = Field(default=2000, ge=1)
+    """More chips than these are thinned out evenly."""
+    pixels_per_chip: int = Field(default=512, ge=1, le=1 << 20)
+    """Pixels drawn from each chip for the temperature and the thresholds."""
+    seed: int = Field(default=0, ge=0)
+
+
+class CardSettings(_Section):
+    """`[card]`: what stands in `card.md` besides what was measured."""
+
+    protocol: Text = ""
+    known_failures: tuple[Text, ...] = ()
+    accuracy: dict[Name, Number | Text] = Field(default={})
+    """Measured elsewhere, with the data in the name; goes into the manifest as it is."""
+
+
+class ExportSettings(_Section):
+    """The whole file; every section may be left out."""
+
+    model: ModelSettings = ModelSettings()
+    tiles: TileSection = TileSection(reductions=(1, 4))
+    scales: dict[Name, ScaleRule] = Field(
+        default={"cloud": "all", "shadow": "all", "stitching_trace": "all", "misalignment": "all"}
+    )
+    """Types that reduced tiles may vote on or mark; the others are `native`."""
+    calibration: CalibrationSettings = CalibrationSettings()
+    card: CardSettings = CardSettings()
+    data: tuple[DataSource, ...] = ()
+    """`[[data]]`: what it was trained on, with licenses."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        unknown = sorted(set(self.scales) - set(BY_NAME))
+        if unknown:
+            raise ValueError(f"scales names {unknown}; the types are {', '.join(BY_NAME)}")
+        return self
+
+
+def load_settings(path: Path | None) -> ExportSettings:
+    """Read and check the file; without one, the defaults.
+
+    Raises:
+        OptionError: It is missing, not TOML, or a key is wrong (all wrong keys are named).
+    """
+    if path is None:
+        return ExportSettings()
+    try:
+        return ExportSettings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        parts = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False)]
+        hint = f"The sections are {', '.join(ExportSettings.model_fields)}."
+        raise OptionError(f"{path}: {'; '.join(parts)}.", hint=hint) from error
+    except (OSError, ValueError) as error:
+        raise OptionError(f"{path} is not a TOML file that can be read: {error}.") from error

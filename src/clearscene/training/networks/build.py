@@ -1,0 +1,26 @@
+"""Build a network from its section of the config, or from a checkpoint."""
+
+from clearscene.training.networks.contract import InspectionNetwork
+from clearscene.training.networks.spec import NetworkSpec
+
+__all__ = ["build_network"]
+
+
+def build_network(spec: NetworkSpec) -> InspectionNetwork:
+    """The network that a config names, with the weights that it names.
+
+    Raises:
+        TrainingError: A library has no such network, or the weights do not fit.
+        MissingExtraError: The library is not installed.
+    """
+    if spec.kind == "two-head":
+        from clearscene.training.networks.two_head import TwoHead
+
+        return TwoHead(spec)
+    if spec.kind == "screening":
+        from clearscene.training.networks.screening import Screening
+
+        return Screening(spec)
+    from clearscene.training.networks.segmentation import build_segmenter
+
+    return build_segmenter(spec)

@@ -1,0 +1,104 @@
+"""`[network]` of a training: which network, and what its numbers mean. Nothing here needs torch."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from clearscene.inspection.taxonomy import TYPES, Group
+
+__all__ = ["CLASSES", "CLASS_NAMES", "TYPE_NAMES", "Kind", "NetworkSpec"]
+
+Kind = Literal["two-head", "screening", "segmentation"]
+
+TYPE_NAMES = tuple(t.name for t in TYPES)
+"""What the screening head answers, in the order of its logits."""
+CLASSES = (0, *(t.id for t in TYPES if t.group is not Group.PIXEL))
+"""Ids of what the decoder answers, in the order of its logits; pixel types are left to the rules."""
+CLASS_NAMES = ("background", *(t.name for t in TYPES if t.group is not Group.PIXEL))
+
+SWINS = {
+    "swinv2-base": "swinv2_base_window12_192",
+    "swinv2-small": "swinv2_small_window8_256",
+    "swinv2-tiny": "swinv2_tiny_window8_256",
+    "swin-tiny": "swin_tiny_patch4_window7_224",
+}
+"""Names of the timm library for the screening networks that read images of one size only."""
+SCREENS = ("resnet50", *SWINS)
+UNETS = {"unet": "unet", "unetplusplus": "unetplusplus", "fpn": "fpn", "deeplabv3plus": "deeplabv3plus"}
+"""Names of segmentation-models-pytorch."""
+SEGMENTERS = (*(f"segformer-b{number}" for number in range(6)), "mobilenetv2", *UNETS)
+
+IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+"""Of the values that most published weights were trained with."""
+HALVES = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}
+"""Of those that came from TensorFlow: EfficientNet-Lite and MobileNetV2."""
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class NetworkSpec(BaseModel):
+    """What `build_network` needs. Input is `(value / 255 - mean) / std` of red, green, blue."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Kind = Field(default="two-head", description="Two heads on one encoder, or one of them alone.")
+    name: str = Field(
+        default="slim",
+        description="two-head: slim; screening: resnet50, swinv2-base, swinv2-small, swinv2-tiny, swin-tiny or a "
+        "name of timm as timm:NAME; segmentation: segformer-b0 to -b5, mobilenetv2, unet, unetplusplus, fpn, "
+        "deeplabv3plus.",
+    )
+    encoder: str = Field(
+        default="tf_efficientnet_lite0", description="Name of timm; for two-head and the U-Net family."
+    )
+    weights: str = Field(
+        default="imagenet", description="What the encoder starts from: imagenet, none, or a file of weights."
+    )
+    frozen: tuple[str, ...] = Field(
+        default=(),
+        description="Parts of the encoder that do not learn, such as conv_stem, bn1, blocks.0: faster steps.",
+    )
+    mean: tuple[Number, Number, Number] = Field(
+        default=HALVES["mean"], description="Default: what the published weights of the network were trained with."
+    )
+    std: tuple[Positive, Positive, Positive] = HALVES["std"]
+    decoder_width: int = Field(default=64, ge=8, le=512, description="Channels of the slim decoder.")
+    screen_width: int = Field(default=128, ge=8, le=1024, description="Channels of the screening head.")
+    temperature: Positive = Field(
+        default=0.5, description="Of the smooth maximum over cells: the smaller, the closer to the largest cell."
+    )
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="Share of features dropped before the heads.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, values: Any) -> Any:
+        """Mean and standard deviation by network, if neither is given."""
+        if not isinstance(values, dict) or {"mean", "std"} & values.keys():
+            return values
+        name, encoder = str(values.get("name", "")), str(values.get("encoder", "tf_efficientnet_lite0"))
+        reads_encoder = values.get("kind", "two-head") == "two-head" or name in UNETS
+        source = encoder if reads_encoder else name
+        is_halved = "efficientnet_lite" in source or source == "mobilenetv2"
+        return {**values, **(HALVES if is_halved else IMAGENET)}
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        choices: dict[str, tuple[str, ...]] = {"two-head": ("slim",), "screening": SCREENS, "segmentation": SEGMENTERS}
+        allowed = choices[self.kind]
+        is_of_timm = self.kind == "screening" and self.name.startswith("timm:")
+        if self.name not in allowed and not is_of_timm:
+            raise ValueError(f"name {self.name!r} is no {self.kind} network; there are {', '.join(allowed)}")
+        if self.frozen and self.kind != "two-head":
+            raise ValueError(f"frozen {self.frozen} is for two-head networks only")
+        return self
+
+    @property
+    def screens(self) -> bool:
+        """True if it answers for whole tiles."""
+        return self.kind != "segmentation"
+
+    @property
+    def segments(self) -> bool:
+        """True if it answers for pixels."""
+        return self.kind != "screening"

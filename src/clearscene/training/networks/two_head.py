@@ -1,0 +1,128 @@
+"""One encoder, two heads: a screen that names types by tile and cell, and a slim decoder for the pixels."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from clearscene.training.networks.contract import Answers, InspectionNetwork
+from clearscene.training.networks.encoder import build_encoder
+from clearscene.training.networks.spec import CLASSES, TYPE_NAMES, NetworkSpec
+
+__all__ = ["TwoHead", "smooth_maximum"]
+
+STRIDES = (4, 8, 16, 32)
+RARE = 0.01
+"""Chance that a cell or pixel holds a type, where the heads start: the first steps need not unlearn alarms."""
+
+
+def smooth_maximum(cells: Tensor, temperature: float) -> Tensor:
+    """Logits of tiles (n, type) from those of their cells (n, type, row, col).
+
+    `t log(sum(exp(z / t)))`. Laws: not below the largest cell, above it by at most `t log(number of cells)`;
+    order is irrelevant; a tile of four times the area that shows nothing new gains at most `1.4 t`.
+    """
+    return temperature * torch.logsumexp(cells.float().flatten(2) / temperature, dim=2)
+
+
+class ConvNorm(nn.Sequential):
+    """Convolution, batch normalization, ReLU."""
+
+    def __init__(self, n_in: int, n_out: int, size: int, *, groups: int = 1) -> None:
+        super().__init__(
+            nn.Conv2d(n_in, n_out, size, padding=size // 2, groups=groups, bias=False),
+            nn.BatchNorm2d(n_out),
+            nn.ReLU(inplace=True),
+        )
+
+
+def separable(n_in: int, n_out: int) -> nn.Sequential:
+    """3 x 3 in each channel, then 1 x 1 across them."""
+    return nn.Sequential(ConvNorm(n_in, n_in, 3, groups=n_in), ConvNorm(n_in, n_out, 1))
+
+
+class ScreenHead(nn.Module):
+    """Features at strides 16 and 32 to logits of cells of 16 pixels and of the tile."""
+
+    def __init__(self, n_16: int, n_32: int, spec: NetworkSpec) -> None:
+        super().__init__()
+        width, n_types = spec.screen_width, len(TYPE_NAMES)
+        self.temperature = spec.temperature
+        self.fine, self.coarse = ConvNorm(n_16, width, 1), ConvNorm(n_32, width, 1)
+        self.mix = separable(width, width)
+        self.drop = nn.Dropout2d(spec.dropout)
+        self.cells = nn.Conv2d(width, n_types, 1)
+        self.scale, self.shift = nn.Parameter(torch.ones(n_types)), nn.Parameter(torch.zeros(n_types))
+        nn.init.constant_(self.cells.bias, math.log(RARE / (1 - RARE)))  # type: ignore[arg-type]
+
+    def forward(self, fine: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
+        """(n, type) and (n, type, row, col)."""
+        wide = _enlarged(self.coarse(coarse), fine)  # (n, width, h / 16, w / 16)
+        cells = self.cells(self.drop(self.mix(self.fine(fine) + wide)))
+        # a defect that fills a part of one cell flags the tile all the same: the tile has its own scale and shift
+        return smooth_maximum(cells, self.temperature) * self.scale + self.shift, cells
+
+
+class SlimDecoder(nn.Module):
+    """Features at strides 32 to 4, each brought to one width, enlarged and added on the way down."""
+
+    def __init__(self, channels: dict[int, int], spec: NetworkSpec) -> None:
+        super().__init__()
+        width = spec.decoder_width
+        self.sides = nn.ModuleDict({_key(s): ConvNorm(channels[s], width, 1) for s in STRIDES})
+        self.mixes = nn.ModuleDict({_key(s): separable(width, width) for s in STRIDES})
+        self.drop = nn.Dropout2d(spec.dropout)
+        self.pixels = nn.Conv2d(width, len(CLASSES), 1)
+        start = torch.full((len(CLASSES),), math.log(RARE))
+        start[0] = math.log(1 - RARE * (len(CLASSES) - 1))
+        with torch.no_grad():
+            self.pixels.bias.copy_(start)  # type: ignore[union-attr]
+
+    def forward(self, features: dict[str, Tensor]) -> Tensor:
+        """To (n, class, h / 4, w / 4)."""
+        merged: Tensor | None = None
+        for stride in reversed(STRIDES):
+            side = self.sides[_key(stride)](features[_key(stride)])
+            merged = self.mixes[_key(stride)](side if merged is None else side + _enlarged(merged, side))
+        assert merged is not None
+        logits: Tensor = self.pixels(self.drop(merged))
+        return logits
+
+
+class TwoHead(InspectionNetwork):
+    """The default network.
+
+    Law: `decode` reads nothing but the features, so that it can run later, or not at all.
+    """
+
+    def __init__(self, spec: NetworkSpec) -> None:
+        super().__init__()
+        self.encoder, channels = build_encoder(spec.encoder, spec.weights, strides=STRIDES, frozen=spec.frozen)
+        self.screen = ScreenHead(channels[16], channels[32], spec)
+        self.decoder = SlimDecoder(channels, spec)
+
+    def encode(self, image: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """(n, 3, h, w) to tile logits (n, type), cell logits (n, type, h / 16, w / 16), features by name."""
+        features = {_key(stride): feature for stride, feature in zip(STRIDES, self.encoder(image), strict=True)}
+        tile, cells = self.screen(features[_key(16)], features[_key(32)])
+        return tile, cells, features
+
+    def decode(self, features: dict[str, Tensor]) -> Tensor:
+        """Features to pixel logits (n, class, h / 4, w / 4)."""
+        logits: Tensor = self.decoder(features)
+        return logits
+
+    def forward(self, image: Tensor) -> Answers:
+        """See `InspectionNetwork`."""
+        tile, cells, features = self.encode(image)
+        return Answers(tile, cells, self.decode(features))
+
+
+def _key(stride: int) -> str:
+    return f"stride_{stride}"
+
+
+def _enlarged(small: Tensor, like: Tensor) -> Tensor:
+    """`small` at the height and width of `like`."""
+    return functional.interpolate(small, size=like.shape[-2:], mode="bilinear", align_corners=False)

@@ -1,0 +1,107 @@
+"""The TOML file of a training: what it may hold, and what it says about what it may not."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from clearscene.errors import TrainingError
+from clearscene.training.config import TrainConfig, load_config, parse_config
+from clearscene.training.export.toml_text import to_toml
+from clearscene.training.networks.spec import CLASS_NAMES, CLASSES, TYPE_NAMES, NetworkSpec
+
+CHIPS = {"data": {"chips": [{"folder": "chips"}]}}
+
+
+def parse(**sections) -> TrainConfig:
+    return parse_config({**CHIPS, **sections}, place="here.toml")
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(text: str) -> Path:
+        path = tmp_path / "config.toml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_the_smallest_config_is_the_default_network():
+    config = parse()
+    assert (config.network.kind, config.network.encoder) == ("two-head", "tf_efficientnet_lite0")
+    assert config.optimizer.lr == 1e-4
+
+
+def test_all_wrong_keys_are_named_with_their_values():
+    with pytest.raises(TrainingError) as caught:
+        parse(run={"epohcs": 3, "batch_size": 0}, optimizer={"lr": -1.5})
+    for part in ("here.toml", "run.epohcs", "run.batch_size", "(found 0)", "optimizer.lr", "(found -1.5)"):
+        assert part in caught.value.message
+    assert "schedule" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("sections", "words"),
+    [
+        ({"data": {"chips": []}}, "at least 1 item"),
+        ({"data": {"chips": [{"folder": "a/x"}, {"folder": "b/x"}]}}, "two sets of chips have one name"),
+        ({"data": {"chips": [{"folder": "a", "is_judged": False}]}}, "no set of chips is judged"),
+        ({"data": {"chips": [{"folder": "a"}], "size": 100}}, "size 100 is no multiple of 32"),
+        ({"network": {"name": "resnet50"}}, "no two-head network"),
+        ({"network": {"kind": "screening", "name": "slim"}}, "resnet50, swinv2-base"),
+        ({"network": {"kind": "screening", "name": "resnet50", "frozen": ["conv1"]}}, "two-head networks only"),
+        ({"loss": {"positive_weights": {"clouds": 2}}}, "positive_weights names ['clouds']"),
+        ({"loss": {"class_weights": {"stripe": 2}}}, "class_weights names ['stripe']"),
+        ({"augment": {"gain": [1.2, 0.8]}}, "smallest, largest"),
+        ({"augment": {"scale": [0.5, 2]}}, "look blurred"),
+    ],
+)
+def test_what_cannot_be_is_refused(sections, words):
+    with pytest.raises(TrainingError) as caught:
+        parse(**sections)
+    assert words in caught.value.message
+
+
+def test_paths_are_relative_to_the_file(file):
+    path = file('[data]\nchips = [{ folder = "../chips" }]\n[network]\nweights = "start.pth"\n')
+    config = load_config(path)
+    assert config.data.chips[0].folder == path.parent.resolve() / "../chips"
+    assert config.network.weights == str(path.parent.resolve() / "start.pth")
+
+
+def test_overrides_are_read_as_toml(file):
+    path = file('[data]\nchips = [{ folder = "c" }]\n')
+    config = load_config(path, ["run.epochs=3", "run.device=cpu", "augment.gain=[0.5, 1]", "name=a"])
+    assert (config.run.epochs, config.run.device, config.augment.gain, config.name) == (3, "cpu", (0.5, 1.0), "a")
+    for wrong in ("run.epochs", "=3", "run.seed.x=1"):
+        with pytest.raises(TrainingError, match=r"--set|run\.seed"):
+            load_config(path, ["run.seed=1", wrong])
+
+
+def test_a_file_that_is_none(file, tmp_path):
+    with pytest.raises(TrainingError, match=r"config\.toml is not a TOML file"):
+        load_config(file("[data\n"))
+    with pytest.raises(TrainingError, match="No such file"):
+        load_config(tmp_path / "none.toml")
+
+
+def test_what_is_written_is_read_as_the_same_config():
+    config = parse(loss={"positive_weights": {"cloud": 2.0}}, run={"max_minutes": 3.5}, network={"frozen": ["bn1"]})
+    text = to_toml(config.model_dump(mode="json"))
+    assert parse_config(tomllib.loads(text), place="again") == config
+
+
+def test_values_are_brought_to_what_the_weights_were_trained_with():
+    assert NetworkSpec().mean == (0.5, 0.5, 0.5)
+    assert NetworkSpec(encoder="resnet18").mean == (0.485, 0.456, 0.406)
+    assert NetworkSpec(kind="screening", name="resnet50").std == (0.229, 0.224, 0.225)
+    assert NetworkSpec(kind="segmentation", name="mobilenetv2").std == (0.5, 0.5, 0.5)
+    assert NetworkSpec(kind="segmentation", name="unet", encoder="resnet18").mean[0] == 0.485
+    assert NetworkSpec(encoder="resnet18", mean=(0.1, 0.2, 0.3)).std == (0.5, 0.5, 0.5)
+
+
+def test_heads_answer_the_types_of_the_taxonomy():
+    assert (len(TYPE_NAMES), TYPE_NAMES[0], TYPE_NAMES[-1]) == (10, "cloud", "missing")
+    assert tuple(range(9)) == CLASSES
+    assert (CLASS_NAMES[0], CLASS_NAMES[-1]) == ("background", "misalignment")
