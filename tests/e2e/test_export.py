@@ -62,7 +62,9 @@ def done(chips, settings, tmp_path_factory):
     source, out = trained(TwoHeads, chips), tmp_path_factory.mktemp("models") / "tiny"
     steps = []
     options = ExportOptions(Precision.FLOAT16, deepness=True)
-    measured = export_model(source, out, settings, options, say=lambda what, share: steps.append((what, share)))
+    measured = export_model(
+        source, out, settings=settings, options=options, say=lambda what, share: steps.append((what, share))
+    )
     return source, out, measured, steps
 
 
@@ -203,7 +205,7 @@ def test_the_evidence_lies_beside_the_run(done, tmp_path):
 
 def test_int8_is_measured_beside_float32(chips, settings, tmp_path):
     options = ExportOptions(Precision.INT8, calibration_chips=4, measures_speed=False)
-    measured = export_model(trained(TwoHeads, chips), tmp_path / "small", settings, options)
+    measured = export_model(trained(TwoHeads, chips), tmp_path / "small", settings=settings, options=options)
     assert measured.float_scores.n_chips == measured.scores.n_chips
     assert set(measured.float_scores.iou) == set(measured.scores.iou)
     assert measured.speed == measured.float_speed == {}
@@ -216,7 +218,9 @@ def test_int8_is_measured_beside_float32(chips, settings, tmp_path):
 
 
 def test_a_segmenter_alone_has_no_screen(chips, settings, tmp_path):
-    measured = export_model(trained(Segments, chips), tmp_path / "one", settings, ExportOptions(measures_speed=False))
+    measured = export_model(
+        trained(Segments, chips), tmp_path / "one", settings=settings, options=ExportOptions(measures_speed=False)
+    )
     assert measured.screen is None
     assert not (tmp_path / "one" / "screen.onnx").exists()
     model = Model.load(tmp_path / "one", device="cpu")
@@ -226,18 +230,22 @@ def test_a_segmenter_alone_has_no_screen(chips, settings, tmp_path):
 
 
 def test_a_screen_alone_is_written_for_a_pair(chips, settings, tmp_path):
-    measured = export_model(trained(Screens, chips), tmp_path / "one", settings, ExportOptions(measures_speed=False))
+    measured = export_model(
+        trained(Screens, chips), tmp_path / "one", settings=settings, options=ExportOptions(measures_speed=False)
+    )
     assert measured.pixels is None
     assert not measured.screen.is_surrounded  # it has no cells
     assert GraphRunner(tmp_path / "one").model is None
     assert load_manifest(tmp_path / "one").screen.types == ("cloud", "shadow", "stripe")
     with pytest.raises(ModelError, match="--deepness needs a segmenter"):
-        export_model(trained(Screens, chips), tmp_path / "two", settings, ExportOptions(deepness=True))
+        export_model(trained(Screens, chips), tmp_path / "two", settings=settings, options=ExportOptions(deepness=True))
 
 
 def test_what_differs_too_much_is_not_written(chips, settings, tmp_path):
     with pytest.raises(ModelError, match=r"differs from the trained one by .* the limit is 1e-09"):
-        export_model(trained(TwoHeads, chips), tmp_path / "m", settings, ExportOptions(max_difference=1e-9))
+        export_model(
+            trained(TwoHeads, chips), tmp_path / "m", settings=settings, options=ExportOptions(max_difference=1e-9)
+        )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -245,7 +253,7 @@ def test_a_network_that_has_diverged_is_not_written(chips, settings, tmp_path):
     source = trained(TwoHeads, chips)
     source.network.pixels.weight.data.fill_(float("nan"))
     with pytest.raises(ModelError, match="NaN or infinite"):
-        export_model(source, tmp_path / "m", settings, ExportOptions())
+        export_model(source, tmp_path / "m", settings=settings, options=ExportOptions())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -253,14 +261,14 @@ def test_an_existing_model_is_kept_unless_asked(chips, settings, tmp_path, done)
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "model.toml").write_text("old")
     with pytest.raises(OutputError, match="Use --overwrite"):
-        export_model(trained(Segments, chips), tmp_path / "m", settings, ExportOptions())
+        export_model(trained(Segments, chips), tmp_path / "m", settings=settings, options=ExportOptions())
     assert (tmp_path / "m" / "model.toml").read_text() == "old"
 
 
 def test_without_chips_there_is_no_export(settings, tmp_path):
     empty = make_chips(tmp_path / "chips", n=2, split="train")
     with pytest.raises(DatasetError, match="no chips in the split 'val'"):
-        export_model(trained(Segments, empty), tmp_path / "m", settings, ExportOptions())
+        export_model(trained(Segments, empty), tmp_path / "m", settings=settings, options=ExportOptions())
     assert not (tmp_path / "m").exists()
 
 
@@ -269,7 +277,7 @@ def test_without_chips_there_is_no_export(settings, tmp_path):
     [
         ("[model]\nnom = 1", "model.nom: Extra inputs are not permitted"),
         ("[calibration]\nrecall = 1.5", "calibration.recall: Input should be less than or equal to 1"),
-        ('[scales]\nsnow = "all"', r"scales names \['snow'\]"),
+        ('[scales]\nsnow = "all"', r"name \['snow'\]"),
         ("[model", "is not a TOML file"),
     ],
 )

@@ -122,6 +122,16 @@ def test_another_recipe_is_not_mixed_in(dataset, recipe):
     assert "chips of another recipe" in done.stderr
 
 
+def test_what_cannot_be_made_anew_stays(dataset, recipe, tmp_path):
+    (tmp_path / "typo.toml").write_text(
+        f'[generators]\n"cloud.hase" = 0\n[[sources]]\nfolder = "{(recipe.parent / "rgb").as_posix()}"\n',
+        encoding="utf-8",
+    )
+    done = clearscene("synth", "chips", "--recipe", tmp_path / "typo.toml", "--overwrite", "--out", dataset, check=2)
+    assert "cloud.hase" in done.stderr
+    assert len(ChipSet.open(dataset)) == N
+
+
 def test_any_single_chip_can_be_made_alone(dataset, recipe):
     chips = ChipSet.open(dataset)
     record = chips.records()[13]
@@ -185,6 +195,22 @@ def test_sheet_shows_a_row_a_generator(images, tmp_path):
     assert sheet.shape[1] == 5 * 70 + 6
     assert sheet.shape[0] % (64 + 32) == 0
     assert len(np.unique(sheet)) > 100
+    odd = ("--size", 100, "--types", "lookalike", "--out", tmp_path / "odd.png")  # no multiple of 32
+    clearscene("synth", "sheet", "--source", images / "rgb", *odd, check=0)
     assert (
         "is no picture" in clearscene("synth", "sheet", "--source", images, "--out", tmp_path / "s.txt", check=2).stderr
     )
+
+
+def test_degrade_from_the_command_line(images, tmp_path):
+    scene = images / "rgb" / "field11.tif"
+    out = tmp_path / "bad.tif"
+    clearscene("synth", "degrade", scene, "--out", out, "--types", "missing,overflow", "--seed", 3, "--quiet", check=0)
+    with rasterio.open(scene) as before, rasterio.open(out) as after, rasterio.open(tmp_path / "bad_truth.tif") as truth:
+        changed = (before.read() != after.read()).any(axis=0)
+        classes = truth.read(1)
+        assert (after.transform, after.crs, after.dtypes) == (before.transform, before.crs, before.dtypes)
+    assert changed.any()
+    assert not (changed & (classes == 0)).any()
+    assert set(np.unique(classes)) <= {0, 5, 10}
+    assert "error:" in clearscene("synth", "degrade", scene, "--out", scene, "-q", check=2).stderr

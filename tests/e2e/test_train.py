@@ -357,7 +357,7 @@ def test_the_command_itself_needs_no_torch():
 
 @pytest.mark.slow
 def test_two_processes_train_one_network(file, tmp_path):
-    """By torchrun, with gloo on the CPU: as one process with batches of twice the size."""
+    """By torchrun, with gloo on the CPU: both take part, the first one writes."""
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
     command += ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]
     words = ["-m", "clearscene", "train", str(file), "--out", str(tmp_path), "--set", "run.batch_size=2", "--quiet"]

@@ -116,3 +116,21 @@ def test_calibration_error_by_hand():
 def test_probabilities_sum_to_one_at_any_temperature():
     logits = np.random.default_rng(0).normal(0, 500, (20, 5))
     assert c.softmax_rows(logits, 0.1).sum(axis=1) == pytest.approx(1)
+
+
+def test_the_false_alarm_threshold_without_negatives():
+    assert c.false_alarm_threshold(np.ones(3), np.ones(3), 0.1) is None
+
+
+@given(st.integers(0, 2**32), st.integers(2, 300), st.sampled_from([0.005, 0.01, 0.1, 0.5]))
+def test_the_false_alarm_threshold_holds_and_is_the_lowest(seed, n, share):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 2, n).astype(np.float64)
+    labels[0], labels[rng.random(n) < 0.1] = 0, np.nan
+    labels[0] = 0
+    chances = np.clip(rng.normal(0.3 + 0.3 * np.nan_to_num(labels), 0.2), 0.0, 0.9)
+    threshold = c.false_alarm_threshold(chances, labels, share)
+    negatives = chances[labels == 0]
+    assert (negatives >= threshold).sum() <= share * negatives.size + 1e-9
+    if threshold > 0.0001:
+        assert (negatives >= threshold - 0.00011).sum() > share * negatives.size - 1e-9

@@ -112,3 +112,21 @@ def test_a_second_writer_is_refused_while_the_first_lives(tmp_path):
         ChipWriter(tmp_path)
     del first
     ChipWriter(tmp_path)
+
+
+def test_a_second_writer_clears_nothing(folder):
+    first = ChipWriter(folder)
+    with pytest.raises(DatasetError, match="Another process is making chips"):
+        ChipWriter(folder, overwrite=True)
+    assert len(ChipSet.open(folder)) == 3
+    del first
+    (folder / "notes.txt").write_text("mine")
+    assert not ChipWriter(folder, overwrite=True).done
+    assert not list(folder.glob("*/*.png"))
+    assert (folder / "notes.txt").is_file()
+
+
+def test_a_line_ends_only_where_it_was_ended(tmp_path):
+    odd = ChipRecord("000000", "train", "images/000000.png", "masks/000000.png", source="fields\u2028of\x85Mr. A")
+    ChipWriter(tmp_path).add(odd, *picture(1))
+    assert ChipSet.open(tmp_path).records() == [odd]

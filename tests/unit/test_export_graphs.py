@@ -15,7 +15,7 @@ from clearscene.training.export.graphs import cut_network  # noqa: E402
 from clearscene.training.export.half import halve_weights  # noqa: E402
 from clearscene.training.export.pair import Pair  # noqa: E402
 from clearscene.training.export.parity import Parity, check_parity, compare_runners  # noqa: E402
-from clearscene.training.export.quantize import answering_nodes, quantize_graph  # noqa: E402
+from clearscene.training.export.quantize import answering_nodes, large_nodes, quantize_graph  # noqa: E402
 from clearscene.training.export.runner import GraphRunner, TorchRunner  # noqa: E402
 from clearscene.training.export.trace import OPSET, to_onnx  # noqa: E402
 from tests.small_networks import INPUT, Screens, Segments, TwoHeads, made  # noqa: E402
@@ -143,17 +143,19 @@ def test_a_weight_that_float16_cannot_hold_is_refused():
         halve_weights(graph, smallest=1)
 
 
-def test_int8_is_near_and_keeps_the_last_layers_in_float(tmp_path):
+def test_int8_is_near_and_keeps_the_first_and_the_last_layers_in_float(tmp_path):
     network = made(TwoHeads)
     graphs = cut(network)
     kept = answering_nodes(graphs.screen)
     kinds = {node.name: node.op_type for node in graphs.screen.graph.node}
     assert [kinds[name] for name in kept].count("Conv") == 1  # the layer of the cells, of three
+    assert [kinds[name] for name in large_nodes(graphs.screen)] == ["Conv", "Clip"]  # at stride 4
     screen = quantize_graph(graphs.screen, ({"image": Picture(i).image} for i in range(4)))
     whole = [node for node in screen.graph.node if node.name in kept]
     assert len(whole) == len(kept)
     stored = {weight.name: weight.data_type for weight in screen.graph.initializer}
-    assert list(stored.values()).count(onnx.TensorProto.INT8) >= 2
+    weights = [name for name, kind in stored.items() if kind == onnx.TensorProto.INT8 and "_zero_point" not in name]
+    assert len(weights) == 1  # of three: the first is at a quarter of the size
     graphs = type(graphs)(screen, graphs.model)
     parity = compare_runners(TorchRunner(network), GraphRunner(saved(graphs, tmp_path)), [Picture(9)])
     assert 0 < parity.mean["cells"] < 0.1

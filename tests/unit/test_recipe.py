@@ -28,6 +28,8 @@ def touch(folder: Path, *names: str) -> Path:
         ({"types": {"fog": 1.0}}, "types names fog"),
         ({"test": 0.6, "val": 0.5}, "leave nothing to train on"),
         ({"size": 100}, "size"),
+        ({"types": {"cloud": -1.0}}, "types.cloud"),
+        ({"generators": {"cloud.haze": float("nan")}}, "generators.cloud.haze"),
         ({"several": (0.8, 0.4)}, "adds up to more than 1"),
         ({"sources": [{"folder": ".", "group": "("}]}, "no regular expression"),
         ({"sources": []}, "sources"),

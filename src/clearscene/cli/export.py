@@ -40,7 +40,7 @@ def command(
         float | None,
         typer.Option(
             help="Largest accepted difference of a logit from the trained network.",
-            show_default="0.01, 0.25 or 20 by precision",
+            show_default="0.01, 0.25 or 5 by precision",
             min=0,
         ),
     ] = None,
@@ -97,7 +97,11 @@ def _export(
         trained, *screens = [load_trained(run, chips) for run in runs]
         trained = pair_up(screens[0], trained) if screens else trained
         measured = export_model(
-            trained, out, settings, options, say=lambda what, done: bar.update(task, description=what, completed=done)
+            trained,
+            out,
+            settings=settings,
+            options=options,
+            say=lambda what, done: bar.update(task, description=what, completed=done),
         )
     write_evidence(measured, runs[0])
     return measured
@@ -132,12 +136,14 @@ def _threshold_lines(measured: "Measured") -> list[str]:
     if measured.screen is None:
         return []
     scores = measured.scores
-    return [
-        f"  {name}: flagged from {threshold:.4f} on, recall {scores.recall[name]:.3f}, "
+    saved = "not measured" if scores.clean_flagged is None else f"{scores.clean_flagged:.3f}"
+    by_type = [
+        f"  {name}: {scores.n_tiles[name]} tiles, flagged from {threshold:.4f} on, recall {scores.recall[name]:.3f}, "
         f"precision {scores.precision[name]:.3f}, false alarms {scores.false_alarms.get(name, 0.0):.3f}"
         for name, threshold in scores.threshold.items()
         if name in scores.recall and name in scores.precision
     ]
+    return [*by_type, f"  tiles without defects that are segmented all the same: {saved}"]
 
 
 def _accuracy(scores: "Scores") -> str:

@@ -84,8 +84,8 @@ def chips(
 ) -> None:
     """Make training chips: real ground, generated defects, exact masks and words."""
     wanted = _recipe(recipe, source or [], n=n, size=size, seed=seed)
+    maker = ChipMaker(wanted)  # before a set is opened, or cleared: it may refuse
     writer = open_set(out, wanted, overwrite=overwrite)
-    maker = ChipMaker(wanted)
     start = time.perf_counter()
     before = len(writer.done)
     with _progress("making chips", quiet) as step:
@@ -109,7 +109,7 @@ def sheet(
     """Draw every generator on real ground, from barely visible to strong, with its mask outlined."""
     if out.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise OptionError(f"--out {out.name!r} is no picture.", hint="Give a name that ends in .png or .jpg.")
-    recipe = ChipsRecipe(sources=tuple(SourceSpec(folder=folder) for folder in source), size=size, seed=seed)
+    recipe = ChipsRecipe(sources=tuple(SourceSpec(folder=folder) for folder in source), seed=seed)
     write_sheet(draw_sheet(_chosen(types), find_sources(recipe), size=size, seed=seed), out)
     typer.echo(out)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from clearscene.inspection.options import InspectOptions
 from clearscene.inspection.result import Detector
 from clearscene.inspection.scale import Statistics
-from clearscene.inspection.taxonomy import DefectType
+from clearscene.inspection.taxonomy import DefectType, Group
 from clearscene.inspection.two_step import TwoStep, TwoStepOptions
 from clearscene.inspection.viewer import SceneViewer
 from clearscene.models.model import Model
@@ -28,13 +28,15 @@ class Learned:
 
 
 def load_model(options: InspectOptions) -> Model | None:
-    """The model that the options name, else the shipped one; None if there is none.
+    """The model that the options name, else the shipped one; None if there is none, or no type needs one.
 
     Raises:
         ModelError: The folder that was named holds no usable model.
     """
     if options.model is not None:
         folder = find_model(options.model).folder
+    elif all(kind.group is Group.PIXEL for kind in options.types):
+        return None  # rules find those
     else:
         shipped = [info for info in available_models() if info.manifest.task == "inspection"]
         if not shipped:

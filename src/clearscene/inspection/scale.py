@@ -272,7 +272,7 @@ class Scale:
             screening = model.screen(image)
         statistics.count("screened")
         chances = dict(zip(spec.types, sigmoid(screening.logits).tolist(), strict=True))
-        flagged = [name for name, chance in chances.items() if chance >= spec.threshold_of(name)]
+        flagged = [n for n, chance in chances.items() if chance >= spec.threshold_of(n) and n not in spec.silent]
         statistics.flag(flagged)
         for kind in self._job.boundaries:
             if kind.name in flagged and (self.is_native or spec.scales.get(kind.name) == "all"):

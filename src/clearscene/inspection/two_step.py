@@ -89,7 +89,9 @@ class TwoStep:
         )
 
     def _wanted(self, names: Sequence[str], group: Group) -> tuple[DefectType, ...]:
-        return tuple(t for t in self.options.types if t.name in names and t.group is group)
+        screen = self.model.manifest.screen
+        silent = screen.silent if screen else ()
+        return tuple(t for t in self.options.types if t.name in names and t.group is group and t.name not in silent)
 
     @property
     def types(self) -> tuple[DefectType, ...]:

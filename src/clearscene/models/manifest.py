@@ -22,6 +22,7 @@ __all__ = [
     "OutputSpec",
     "ScreenSpec",
     "TileSection",
+    "describe_errors",
     "load_manifest",
 ]
 
@@ -116,11 +117,15 @@ class ScreenSpec(_Section):
         default={}, description="Types that are decided here alone (boundary types): which scales mark tiles."
     )
 
+    silent: tuple[Name, ...] = Field(
+        default=(), description="Types that the network answers for, but not well enough: they are not looked for."
+    )
+
     @model_validator(mode="after")
     def _check(self) -> Self:
-        unknown = {*self.thresholds, *self.scales} - set(self.types)
+        unknown = {*self.thresholds, *self.scales, *self.silent} - set(self.types)
         if unknown:
-            raise ValueError(f"thresholds or scales name {sorted(unknown)}, which types does not hold")
+            raise ValueError(f"thresholds, scales or silent name {sorted(unknown)}, which types does not hold")
         return self
 
     def threshold_of(self, name: str) -> float:
@@ -186,16 +191,17 @@ def load_manifest(folder: Path) -> Manifest:
     try:
         return Manifest.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
-        raise ModelError(f"{path}: {_describe(error)}.", hint="See the guide to bringing your own model.") from error
+        wrong = describe_errors(error, "model.toml")
+        raise ModelError(f"{path}: {wrong}.", hint="See the guide to bringing your own model.") from error
     except (ValueError, RecursionError) as error:  # not TOML, or not UTF-8
         raise ModelError(f"{path} is not a TOML file: {error}.") from error
 
 
-def _describe(error: ValidationError) -> str:
-    """All wrong keys on one line: where, what is wrong, and the value if it is short."""
+def describe_errors(error: ValidationError, whole: str) -> str:
+    """All wrong keys on one line: where, what is wrong, and the value if it is short; `whole` names the file."""
     parts = []
     for item in error.errors(include_url=False):
-        where = ".".join(str(step) for step in item["loc"]) or "model.toml"
-        value = "" if isinstance(item["input"], dict) else f" (found {item['input']!r:.60})"
+        where = ".".join(str(step) for step in item["loc"]) or whole
+        value = "" if isinstance(item["input"], dict | BaseModel) else f" (found {item['input']!r:.60})"
         parts.append(f"{where}: {item['msg']}{value}")
     return "; ".join(parts)

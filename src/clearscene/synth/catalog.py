@@ -1,12 +1,13 @@
 """All defect generators by type, and what only looks like a defect.
 
-One table: the name of a generator (`cloud.stratus`), its function, how often it is drawn within its
-type, and at which scales it makes sense.
+One table: the name of a generator (`cloud.stratus`), its function, and how often it is drawn within
+its type.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from clearscene.errors import OptionError
 from clearscene.synth import (
     blur,
     cloud,
@@ -24,7 +25,7 @@ from clearscene.synth import (
 )
 from clearscene.synth.degraded import Degrade
 
-__all__ = ["GENERATORS", "LOOKALIKE", "LOOKALIKES", "ORDER", "REDUCED", "Generator", "generators_of"]
+__all__ = ["GENERATORS", "LOOKALIKE", "LOOKALIKES", "ORDER", "REAL_CLOUD", "REDUCED", "Generator", "generators_of"]
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,9 @@ LOOKALIKES: tuple[Generator, ...] = (
 )
 """Harmless: their mask is always empty."""
 
+REAL_CLOUD = "cloud.real"
+"""Name of the generator that pastes clouds of labeled images, which has none in the table."""
+
 LOOKALIKE = "lookalike"
 """Stands for a type in the names of what is none."""
 
@@ -121,7 +125,16 @@ REDUCED = ("cloud", "shadow", "stitching_trace", "misalignment")
 
 
 def generators_of(weights: Mapping[str, float]) -> dict[str, list[Generator]]:
-    """Generators by type, lookalikes included, with the weights of a recipe; those of weight 0 are left out."""
+    """Generators by type, lookalikes included, with the weights of a recipe; those of weight 0 are left out.
+
+    Raises:
+        OptionError: A weight is for a generator that there is not.
+    """
+    known = (*(entry.name for entry in (*GENERATORS, *LOOKALIKES)), REAL_CLOUD)
+    if unknown := sorted(set(weights) - set(known)):
+        raise OptionError(
+            f"generators names {', '.join(unknown)}, which there is not.", hint=f"They are {', '.join(known)}."
+        )
     by_type: dict[str, list[Generator]] = {name: [] for name in (*ORDER, LOOKALIKE)}
     for entry in (*GENERATORS, *LOOKALIKES):
         weight = entry.weight * weights.get(entry.name, 1.0)

@@ -35,8 +35,8 @@ STRAIGHT = 0.03
 def describe_chip(masks: Mapping[str, NDArray[np.bool_]]) -> tuple[str, str]:
     """English and Chinese sentences for the masks (row, col) by type name; empty: a clean chip.
 
-    A type of which no more than 0.01 % of the pixels show is left out (table B2), except for types
-    that are made of single pixels.
+    A region type of which no more than 0.01 % of the pixels show is left out (table B2); lines and
+    single pixels are always named.
     """
     shown = [t for t in TYPES if t.name in masks and _is_shown(t, masks[t.name])]
     if not shown:

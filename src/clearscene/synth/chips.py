@@ -4,7 +4,6 @@ Every chip is a function of the recipe and of its number alone, so that sets can
 interrupted and gone on with, and made again anywhere.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,11 +16,11 @@ from clearscene import __version__
 from clearscene.errors import DatasetError, OptionError
 from clearscene.inspection.taxonomy import BY_ID, BY_NAME, NODATA, Group
 from clearscene.synth.catalog import LOOKALIKE, ORDER, REDUCED, Generator, generators_of
-from clearscene.synth.chip_set import DATASET, ChipRecord, ChipWriter, Split, clear_set
+from clearscene.synth.chip_set import CHIPS, DATASET, SPLITS, ChipRecord, ChipWriter, Split, read_about
 from clearscene.synth.chip_text import describe_chip, label_names
 from clearscene.synth.degraded import Degraded
 from clearscene.synth.looks import Look, draw_look, finish
-from clearscene.synth.mosaic import reduced_ground
+from clearscene.synth.mosaic import REDUCTION, reduced_ground
 from clearscene.synth.real_clouds import RealClouds
 from clearscene.synth.recipe import ChipsRecipe
 from clearscene.synth.sources import Ground, Source, find_sources, read_ground
@@ -30,8 +29,6 @@ __all__ = ["Chip", "ChipMaker", "make_chips", "open_set"]
 
 TRIES = 4
 """Grounds that are tried for a defect that shows on none of them (a blur of water)."""
-
-
 LEAST_SEVERITY = 0.15
 """Below, not even a careful inspector would mark it."""
 WIDEST_SHADOW = 0.8
@@ -85,26 +82,28 @@ class ChipMaker:
 
     Raises:
         DatasetError: A source folder holds nothing that can be used.
+        OptionError: The recipe leaves no type of defect, or names a generator that there is not.
     """
 
     def __init__(self, recipe: ChipsRecipe) -> None:
         self.recipe = recipe
-        sources = find_sources(recipe)
-        self.sources = sources
-        self.grounds = [s for s in sources if s.labels is None]
-        self.labeled = [s for s in sources if s.labels is not None]
-        if not self.grounds:
-            raise DatasetError("No source holds clean ground.", hint="Name a source without labels.")
+        self.sources = find_sources(recipe)
+        self.grounds = [s for s in self.sources if s.labels is None]
+        self.labeled = [s for s in self.sources if s.labels is not None]
+        if not _weighs(self.grounds):
+            raise DatasetError(
+                "No source holds clean ground.", hint="Name a source without labels, of a weight above 0."
+            )
         self._generators = generators_of(recipe.generators)
         self._types = [name for name in ORDER if name in self._generators and recipe.types.get(name, 1.0) > 0]
         if not self._types:
             raise OptionError("The recipe leaves no type of defect to make.", hint="See types and generators.")
-        self._real = {split: RealClouds(self.labeled, split) for split in ("train", "val", "test")}
+        self._real = {split: RealClouds(self.labeled, split) for split in SPLITS}
 
     def make(self, number: int) -> Chip:
         """Chip `number` of the recipe."""
         rng = np.random.default_rng((self.recipe.seed, 7, number))
-        if self.labeled and rng.random() < self.recipe.labeled:
+        if _weighs(self.labeled) and rng.random() < self.recipe.labeled:
             return self._real_chip(number, rng)
         source = _drawn(self.grounds, rng)
         wanted = [] if rng.random() < self.recipe.clean else self._wanted(rng)
@@ -116,7 +115,7 @@ class ChipMaker:
             shown = [self._put(canvas, name, source.split, rng) for name in wanted]
             if all(shown):
                 break
-        canvas.parameters["reduction"] = 4 if is_reduced else 1
+        canvas.parameters["reduction"] = REDUCTION if is_reduced else 1
         return self._chip(number, source, canvas, look)
 
     def _wanted(self, rng: np.random.Generator) -> list[str]:
@@ -161,7 +160,7 @@ class ChipMaker:
         assert ground.labels is not None
         for type_id in np.unique(ground.labels):
             if int(type_id) in BY_ID:
-                canvas.masks[BY_ID[int(type_id)].name] = ground.labels == type_id
+                canvas.masks[BY_ID[int(type_id)].name] = (ground.labels == type_id) & ground.valid
         canvas.parameters["labels"] = "real image"
         return self._chip(number, source, canvas, look, ignored=ground.labels == NODATA)
 
@@ -198,27 +197,23 @@ def open_set(folder: Path, recipe: ChipsRecipe, *, overwrite: bool = False) -> C
     """A writer for the chips of a recipe, going on with what is in the folder.
 
     Raises:
-        DatasetError: The folder holds chips of another recipe.
+        DatasetError: The folder holds chips of another recipe, or of none that is known.
+        OutputError: The folder cannot be written.
     """
-    about = folder / DATASET
-    if overwrite:
-        clear_set(folder)
-    made = json.loads(about.read_text(encoding="utf-8")).get("recipe") if about.is_file() else None
-    if made is not None and {**made, "n": 0} != {**recipe.model_dump(mode="json"), "n": 0}:
+    is_there = (folder / CHIPS).is_file() or (folder / DATASET).is_file()
+    if is_there and not overwrite and not _is_same(read_about(folder).get("recipe"), recipe):
         raise DatasetError(
             f"{folder} holds chips of another recipe.", hint="Use --overwrite, or write to another folder."
         )
-    writer = ChipWriter(folder)
-    writer.describe({"format": 1, "made_by": f"clearscene {__version__}", "recipe": recipe.model_dump(mode="json")})
+    writer = ChipWriter(folder, overwrite=overwrite)
+    writer.describe(_about(recipe))
     return writer
 
 
-def make_chips(
-    maker: ChipMaker, writer: ChipWriter, *, progress: Callable[[int, int], None] | None = None
-) -> dict[str, int]:
-    """Make all chips of a recipe that are not there yet; returns chips by split.
+def make_chips(maker: ChipMaker, writer: ChipWriter, *, progress: Callable[[int, int], None] | None = None) -> None:
+    """Make all chips of a recipe that are not there yet.
 
-    Law: interrupted and run again, the set is the same as in one run.
+    Law: interrupted and run again over the same images, the set is the same as in one run.
 
     Raises:
         OutputError: The disk is full or the folder cannot be written; what is written stays.
@@ -230,20 +225,26 @@ def make_chips(
             writer.add(chip.record, chip.image, chip.mask)
         if progress:
             progress(number + 1, recipe.n)
-    about = {
-        "format": 1,
-        "made_by": f"clearscene {__version__}",
-        "recipe": recipe.model_dump(mode="json"),
-        "scenes": _scenes(maker.sources),
-        "licenses": "those of the sources",
-    }
-    writer.describe(about)
-    return {split: len(scenes) for split, scenes in _scenes(maker.sources).items()}
+    writer.describe({**_about(recipe), "scenes": _scenes(maker.sources), "licenses": "those of the sources"})
+
+
+def _about(recipe: ChipsRecipe) -> dict[str, Any]:
+    return {"format": 1, "made_by": f"clearscene {__version__}", "recipe": recipe.model_dump(mode="json")}
+
+
+def _is_same(made: object, recipe: ChipsRecipe) -> bool:
+    """True if a recipe, as it was written down, is this one but for the number of chips."""
+    return isinstance(made, dict) and {**made, "n": 0} == {**recipe.model_dump(mode="json"), "n": 0}
 
 
 def _scenes(sources: Sequence[Source]) -> dict[str, list[str]]:
     """Keys of the scenes by split."""
-    return {split: sorted({s.scene for s in sources if s.split == split}) for split in ("train", "val", "test")}
+    return {split: sorted({s.scene for s in sources if s.split == split}) for split in SPLITS}
+
+
+def _weighs(sources: Sequence[Source]) -> bool:
+    """True if one of them at least can be drawn."""
+    return any(source.weight > 0 for source in sources)
 
 
 def _drawn(sources: Sequence[Source], rng: np.random.Generator) -> Source:

@@ -49,7 +49,8 @@ class Degrade(Protocol):
 class Levels:
     """Which stored values are shown black and white, and which can be stored at all.
 
-    Law: `to_stored(to_unit(x))` is `x` for stored integers between `lowest` and `highest`.
+    Law: `to_stored(to_unit(x))` is `x` for stored integers of 8 and 16 bits between `lowest` and `highest`;
+    those of 32 bits are rounded to the 24 that a float32 holds.
     """
 
     black: float

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearscene.inspection.taxonomy import BY_NAME
-from clearscene.synth.catalog import Generator
+from clearscene.synth.catalog import REAL_CLOUD, Generator
 from clearscene.synth.chip_set import Split
 from clearscene.synth.cloud import paste_cloud
 from clearscene.synth.degraded import Degraded
-from clearscene.synth.sources import Ground, Source, read_ground, read_image
+from clearscene.synth.sources import Ground, Source, read_ground, read_labels
 
 __all__ = ["RealClouds", "cut_out"]
 
@@ -32,7 +32,7 @@ class RealClouds:
 
     def __init__(self, sources: Sequence[Source], split: Split) -> None:
         self._sources = [s for s in sources if s.split == split and _has_clouds(s)]
-        self.generator = Generator("cloud.real", self.paste)
+        self.generator = Generator(REAL_CLOUD, self.paste)
 
     @property
     def is_there(self) -> bool:
@@ -42,7 +42,7 @@ class RealClouds:
     def paste(
         self, data: NDArray[np.float32], valid: NDArray[np.bool_], rng: np.random.Generator, severity: float
     ) -> Degraded:
-        """Put a cut-out over `data`: turned, mirrored, enlarged up to 2 times, of a brightness that fits."""
+        """Put a cut-out over `data`: turned, enlarged up to 2 times, of a brightness that fits."""
         source = self._sources[int(rng.integers(len(self._sources)))]
         size = max(valid.shape)
         part = max(64, int(size / rng.uniform(1.0, 2.0)))
@@ -53,9 +53,9 @@ class RealClouds:
         bright = float(np.percentile(texture.mean(axis=0)[opacity > 0.5], 90)) if (opacity > 0.5).any() else 1.0
         ground = float(np.percentile(data.mean(axis=0)[valid], 60)) if valid.any() else 0.3
         wanted = max(ground + 0.15 + 0.35 * severity, float(rng.uniform(0.5, 1.2)))
-        if data.shape[0] == 1:
+        if len(data) != len(texture):  # a gray scene, or one with near infrared: clouds are white in all bands
             texture = texture.mean(axis=0, keepdims=True)
-        texture = texture[: len(data)] * np.float32(wanted / max(bright, 1e-3))
+        texture = texture * np.float32(wanted / max(bright, 1e-3))
         return paste_cloud(data, valid, texture=texture, opacity=opacity * np.float32(0.6 + 0.4 * severity))
 
 
@@ -77,7 +77,7 @@ def cut_out(ground: Ground) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 
 def _has_clouds(source: Source) -> bool:
-    labels = read_image(source).labels
+    labels = read_labels(source)
     return labels is not None and bool(np.mean(labels == CLOUD) > LEAST)
 
 

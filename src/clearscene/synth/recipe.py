@@ -10,11 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from clearscene.errors import OptionError
 from clearscene.inspection.taxonomy import BY_NAME
+from clearscene.models.manifest import describe_errors
 from clearscene.synth.chip_set import Split
 
 __all__ = ["ChipsRecipe", "SourceSpec", "checked_recipe", "load_recipe"]
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class _Section(BaseModel):
@@ -40,7 +42,7 @@ class SourceSpec(_Section):
     split: Split | None = Field(
         default=None, description="Put all of it into one split; default: by a digest of the scene."
     )
-    weight: float = Field(default=1.0, ge=0, description="Share of the chips, against the other sources.")
+    weight: Weight = Field(default=1.0, description="Share of the chips, against the other sources.")
     labels: Path | None = Field(
         default=None,
         description="Folder of masks of the same names (.png, ids of the taxonomy). Such images are not "
@@ -68,7 +70,7 @@ class ChipsRecipe(_Section):
     clean: Share = Field(default=1027 / 3882, description="Share of chips without a defect (seed 001: 1027 of 3882).")
     test: Share = Field(default=0.1, description="Share of the scenes kept for the test (seed 001: 9 to 1).")
     val: Share = Field(default=0.1, description="Share of the scenes kept for validation.")
-    types: dict[str, float] = Field(default={}, description="Weight by type; 1 for those that are not named.")
+    types: dict[str, Weight] = Field(default={}, description="Weight by type; 1 for those that are not named.")
     several: tuple[Share, Share] = Field(
         default=(0.25, 0.1), description="Share of defect chips with 2 and with 3 types."
     )
@@ -80,8 +82,8 @@ class ChipsRecipe(_Section):
         default=0.15, description="Share of chips that are real images with labels, if there are any."
     )
     jpeg: Share = Field(default=0.35, description="Share of chips that were compressed with loss, quality 70 to 95.")
-    generators: dict[str, float] = Field(
-        default={}, description="Weight by generator, as in `cloud.stratus = 0`; 1 for those that are not named."
+    generators: dict[str, Weight] = Field(
+        default={}, description='Weight by generator, as in `"cloud.stratus" = 0`; 1 for those that are not named.'
     )
 
     @model_validator(mode="after")
@@ -121,7 +123,8 @@ def checked_recipe(document: Mapping[str, Any], place: str) -> ChipsRecipe:
     try:
         return ChipsRecipe.model_validate(document)
     except ValidationError as error:
-        raise OptionError(f"{place}: {_describe(error)}.", hint="See the guide to training.") from error
+        wrong = describe_errors(error, "the recipe")
+        raise OptionError(f"{place}: {wrong}.", hint="See the guide to making defects.") from error
 
 
 def _at(source: SourceSpec, folder: Path) -> SourceSpec:
@@ -134,12 +137,3 @@ def _compiled(pattern: str, key: str) -> None:
         re.compile(pattern)
     except re.error as error:
         raise ValueError(f"{key} {pattern!r} is no regular expression: {error}") from error
-
-
-def _describe(error: ValidationError) -> str:
-    parts = []
-    for item in error.errors(include_url=False):
-        where = ".".join(str(step) for step in item["loc"]) or "recipe"
-        value = "" if isinstance(item["input"], dict) else f" (found {item['input']!r:.60})"
-        parts.append(f"{where}: {item['msg']}{value}")
-    return "; ".join(parts)

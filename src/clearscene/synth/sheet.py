@@ -37,8 +37,8 @@ def write_sheet(sheet: NDArray[np.uint8], out: Path) -> None:
         OutputError: The file cannot be written.
     """
     encoded = cv2.imencode(out.suffix, np.ascontiguousarray(sheet[..., ::-1]))[1]
-    out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(out) as part:
+        out.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(encoded.tobytes())
 
 

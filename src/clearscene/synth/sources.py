@@ -2,9 +2,10 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,22 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from clearscene.errors import ClearsceneError, DatasetError
+from clearscene.grid import slices
 from clearscene.inspection.taxonomy import NODATA
-from clearscene.raster.scene import open_scene
+from clearscene.raster.scene import Scene, open_scene
 from clearscene.raster.stretch import REFLECTANCE_WHITE
 from clearscene.synth.chip_set import IDS, Split
 from clearscene.synth.recipe import ChipsRecipe, SourceSpec
 
-__all__ = ["Ground", "Source", "find_sources", "read_ground", "read_image", "split_of"]
+__all__ = ["Ground", "Source", "find_sources", "read_ground", "read_labels", "shape_of", "split_of"]
 
 SUFFIXES = {".tif", ".tiff", ".jpg", ".jpeg", ".png", ".jp2", ".vrt"}
 REFLECTANCE_SCALE = 10_000.0
 """Stored 16-bit values to reflectance where nothing else is said, as of Sentinel-2."""
-CACHED = 4096
-"""Images kept in memory."""
+CACHED, KEPT = 4096, 512 * 512
+"""Images kept in memory, of as many pixels at most; from a larger one, windows are read."""
+LEAST_VALID, PLACES = 0.5, 8
+"""Share of a window that should be valid, and places that are tried for one."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,8 @@ def _of_folder(spec: SourceSpec, recipe: ChipsRecipe) -> list[Source]:
     paths = sorted(p for p in spec.folder.glob(spec.include) if p.suffix.lower() in SUFFIXES)
     paths = [p for p in paths if not (spec.exclude and re.search(spec.exclude, p.name))]
     if spec.labels is not None:
-        paths = [p for p in paths if _label_path(p, spec.labels).is_file()]
+        labels = spec.labels
+        paths = [p for p in paths if labels not in p.parents and _label_path(p, labels).is_file()]
     if not paths:
         kinds = ", ".join(sorted(SUFFIXES))
         raise DatasetError(f"{spec.folder} holds no image ({kinds}) that fits.", hint="See include, exclude, labels.")
@@ -119,28 +124,42 @@ def read_ground(source: Source, *, size: int, rng: np.random.Generator) -> Groun
     """A window of `size` x `size` px at a random place of an image.
 
     An image smaller than the window is enlarged by reflection. Bands are red, green and blue; a gray
-    image gives three equal ones.
+    image gives three equal ones. A place at which less than half is valid is drawn again, a few times.
 
     Raises:
         DatasetError: The image or its labels cannot be read.
     """
-    image = read_image(source)
-    top, left = (int(rng.integers(0, max(1, n - size + 1))) for n in image.valid.shape)
-    part = (slice(top, top + size), slice(left, left + size))
-    labels = None if image.labels is None else _filled_up(image.labels[part], size)
-    data = np.stack([_filled_up(band[part], size) for band in image.data])
-    return Ground(data, _filled_up(image.valid[part], size), labels, image.is_reflectance)
-
-
-def read_image(source: Source) -> Ground:
-    """The whole of an image.
-
-    Raises:
-        DatasetError: The image or its labels cannot be read.
-    """
-    stored, valid, labels, is_reflectance = _read(source.path, source.labels)
+    height, width = shape_of(source)
+    for _ in range(PLACES):
+        top, left = (int(rng.integers(0, max(1, n - size + 1))) for n in (height, width))
+        window = Window(left, top, min(size, width - left), min(size, height - top))
+        stored, valid = _read_part(source.path, window, is_kept=height * width <= KEPT)
+        if valid.mean() >= LEAST_VALID:
+            break
+    is_reflectance = stored.dtype != np.uint8
     white = REFLECTANCE_SCALE * REFLECTANCE_WHITE if is_reflectance else 255.0
-    return Ground(stored.astype(np.float32) * np.float32(1 / white), valid, labels, is_reflectance)
+    data = np.stack([_filled_up(band, size) for band in stored.astype(np.float32) * np.float32(1 / white)])
+    classes = read_labels(source)
+    labels = None if classes is None else _filled_up(classes[slices(window)], size)
+    return Ground(data, _filled_up(valid, size), labels, is_reflectance)
+
+
+def read_labels(source: Source) -> NDArray[np.uint8] | None:
+    """The ids (row, col) of all of an image, 255 for those that there are not; None if it has no labels.
+
+    Raises:
+        DatasetError: The image or its labels cannot be read, or do not fit.
+    """
+    return None if source.labels is None else _read_labels(source.path, source.labels)
+
+
+def shape_of(source: Source) -> tuple[int, int]:
+    """Rows and columns of an image.
+
+    Raises:
+        DatasetError: The image cannot be read.
+    """
+    return _shape(source.path)
 
 
 def _filled_up(plane: NDArray[Any], size: int) -> NDArray[Any]:
@@ -149,28 +168,53 @@ def _filled_up(plane: NDArray[Any], size: int) -> NDArray[Any]:
     return np.pad(plane, missing, mode="symmetric") if any(after for _, after in missing) else plane
 
 
-@lru_cache(maxsize=CACHED)
-def _read(
-    path: Path, labels: Path | None
-) -> tuple[NDArray[np.generic], NDArray[np.bool_], NDArray[np.uint8] | None, bool]:
-    """All of an image: stored values (3, row, col), valid, labels, and whether values are reflectance."""
+@contextmanager
+def _opened(path: Path) -> Iterator[Scene]:
     try:
         with open_scene(path) as scene:
-            pixels = scene.read(Window(0, 0, scene.grid.width, scene.grid.height))
+            yield scene
     except ClearsceneError as error:
-        raise DatasetError(f"{path} cannot be read as ground for chips: {error.message}") from error
+        raise DatasetError(
+            f"{path} cannot be read as ground for chips: {error.message}", hint=error.hint or "Mend it, or exclude it."
+        ) from error
+
+
+@cache
+def _shape(path: Path) -> tuple[int, int]:
+    with _opened(path) as scene:
+        return scene.grid.height, scene.grid.width
+
+
+def _read_part(path: Path, window: Window, *, is_kept: bool) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+    """Stored values (3, row, col) and valid (row, col) of a window; from memory, if the image is kept there."""
+    if not is_kept:
+        return _read(path, window)
+    data, valid = _read_whole(path)
+    return data[:, *slices(window)], valid[slices(window)]
+
+
+@lru_cache(maxsize=CACHED)
+def _read_whole(path: Path) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+    height, width = _shape(path)
+    return _read(path, Window(0, 0, width, height))
+
+
+def _read(path: Path, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+    with _opened(path) as scene:
+        pixels = scene.read(window)
     data = np.repeat(pixels.data, 3, axis=0) if len(pixels.data) == 1 else pixels.data[:3]
     if data.dtype not in (np.uint8, np.uint16, np.int16):
         raise DatasetError(
             f"{path} holds {data.dtype} values; ground for chips has 8 or 16 bits.", hint="Convert it, or exclude it."
         )
-    classes = None if labels is None else _read_labels(path, labels, pixels.valid.shape)
-    return data, pixels.valid, classes, data.dtype != np.uint8
+    return data, pixels.valid
 
 
-def _read_labels(path: Path, folder: Path, shape: Sequence[int]) -> NDArray[np.uint8]:
+@lru_cache(maxsize=CACHED)
+def _read_labels(path: Path, folder: Path) -> NDArray[np.uint8]:
+    shape = _shape(path)
     mask = cv2.imread(str(_label_path(path, folder)), cv2.IMREAD_UNCHANGED)
-    if mask is None or mask.shape != tuple(shape):
+    if mask is None or mask.shape != shape:
         raise DatasetError(
             f"{_label_path(path, folder)} does not fit {path}: {None if mask is None else mask.shape} against {shape}.",
             hint="A mask has one band, 8 bits, and the size of its image.",

@@ -17,6 +17,7 @@ from clearscene.inspection.constraint import sigmoid
 __all__ = [
     "Reliability",
     "class_threshold",
+    "false_alarm_threshold",
     "fit_sigmoid_temperature",
     "fit_softmax_temperature",
     "recall_threshold",
@@ -75,6 +76,20 @@ def recall_threshold(probabilities: Floats, labels: Floats, recall: float) -> fl
     may_miss = math.floor((1 - recall) * positives.size + 1e-9)
     lowest = float(positives[min(may_miss, positives.size - 1)])
     return math.floor(lowest * 10_000) / 10_000
+
+
+def false_alarm_threshold(probabilities: Floats, labels: Floats, share: float) -> float | None:
+    """The lowest threshold (4 decimals) at which at most `share` of the negatives are flagged.
+
+    As `recall_threshold`, for types of which the flag is the finding. None without a negative. Law: the share
+    holds on the samples given.
+    """
+    negatives = np.sort(probabilities[labels == 0])[::-1]
+    if negatives.size == 0:
+        return None
+    allowed = math.floor(share * negatives.size + 1e-9)
+    highest = float(negatives[allowed]) if allowed < negatives.size else 0.0
+    return min(1.0, (math.floor(highest * 10_000) + 1) / 10_000)
 
 
 def class_threshold(

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from clearscene.errors import TrainingError
 from clearscene.inspection.taxonomy import BY_NAME
+from clearscene.models.manifest import describe_errors
 from clearscene.training.networks.spec import CLASS_NAMES, NetworkSpec
 
 __all__ = [
@@ -217,7 +218,7 @@ def parse_config(values: Mapping[str, Any], *, place: str, folder: Path | None =
         config = TrainConfig.model_validate(values)
     except ValidationError as error:
         hint = f"The sections are {', '.join(key for key in TrainConfig.model_fields if key != 'name')}."
-        raise TrainingError(f"{place}: {_describe(error)}.", hint=hint) from error
+        raise TrainingError(f"{place}: {describe_errors(error, 'the file')}.", hint=hint) from error
     return config if folder is None else _anchored(config, folder.resolve())
 
 
@@ -251,13 +252,3 @@ def _override(values: dict[str, Any], text: str) -> None:
         if not isinstance(values, dict):
             raise TrainingError(f"--set {text!r}: {section} is no section.")
     values[last] = parsed
-
-
-def _describe(error: ValidationError) -> str:
-    """All wrong keys on one line: where, what is wrong, and the value if it is short."""
-    parts = []
-    for item in error.errors(include_url=False):
-        where = ".".join(str(step) for step in item["loc"]) or "the file"
-        value = "" if isinstance(item["input"], dict | BaseModel) else f" (found {item['input']!r:.60})"
-        parts.append(f"{where}: {item['msg']}{value}")
-    return "; ".join(parts)

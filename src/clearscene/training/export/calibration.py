@@ -1,14 +1,18 @@
 """Temperatures and thresholds of an exported model, from what it says on the validation split."""
 
+from collections.abc import Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clearscene.inspection.constraint import sigmoid
+from clearscene.inspection.taxonomy import BY_NAME, DefectType, Group
 from clearscene.training.calibrate import (
     Reliability,
     class_threshold,
+    false_alarm_threshold,
     fit_sigmoid_temperature,
     fit_softmax_temperature,
     recall_threshold,
@@ -19,7 +23,9 @@ from clearscene.training.calibrate import (
 from clearscene.training.export.evidence import Evidence, Pool, Screened, surround
 from clearscene.training.export.settings import CalibrationSettings
 
-__all__ = ["PixelCalibration", "ScreenCalibration", "calibrate_pixels", "calibrate_screen", "sampled_iou"]
+__all__ = ["EVEN_ODDS", "PixelCalibration", "ScreenCalibration", "calibrate_pixels", "calibrate_screen", "sampled_iou"]
+
+EVEN_ODDS = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,19 +55,26 @@ class PixelCalibration:
 
 
 def calibrate_screen(
-    evidence: Evidence, settings: CalibrationSettings, *, pool: Pool | None, rng: np.random.Generator
+    evidence: Evidence,
+    settings: CalibrationSettings,
+    *,
+    types: Sequence[str],
+    pool: Pool | None,
+    rng: np.random.Generator,
 ) -> ScreenCalibration | None:
-    """Fit the temperature, then the highest thresholds that keep the recall; None without such a head."""
+    """Fit the temperature, then choose a threshold for each of `types`; None without such a head."""
     if evidence.tiles is None:
         return None
     around = surround(evidence, pool, rng) if pool is not None and settings.tiles == "surrounded" else None
     tiles = around or evidence.tiles
     temperature = round(fit_sigmoid_temperature(tiles.logits, tiles.labels), 4)
     chances = sigmoid(tiles.logits / temperature)
-    columns = range(chances.shape[1])
     return ScreenCalibration(
         temperature=temperature,
-        thresholds=tuple(recall_threshold(chances[:, i], tiles.labels[:, i], settings.recall) for i in columns),
+        thresholds=tuple(
+            _screen_threshold(BY_NAME[name], chances[:, i], tiles.labels[:, i], settings)
+            for i, name in enumerate(types)
+        ),
         screened=tiles,
         is_surrounded=around is not None,
         before=sigmoid_reliability(tiles.logits, tiles.labels, 1.0),
@@ -69,7 +82,23 @@ def calibrate_screen(
     )
 
 
-def calibrate_pixels(evidence: Evidence, settings: CalibrationSettings) -> PixelCalibration | None:
+def _screen_threshold(
+    kind: DefectType, chances: NDArray[np.floating], labels: NDArray[np.floating], settings: CalibrationSettings
+) -> float | None:
+    """Region and pixel types: what keeps the recall; boundary types: what keeps false alarms rare.
+
+    A few examples that the screen is sure of say little about the others, so a threshold for the recall never
+    exceeds even odds.
+    """
+    if kind.group is Group.BOUNDARY:
+        return false_alarm_threshold(chances, labels, settings.boundary_false_alarms)
+    found = recall_threshold(chances, labels, settings.recall)
+    return None if found is None else min(found, EVEN_ODDS)
+
+
+def calibrate_pixels(
+    evidence: Evidence, settings: CalibrationSettings, *, names: Sequence[str]
+) -> PixelCalibration | None:
     """Fit the temperature, then a threshold a class by the rule of the settings; None without a segmenter."""
     logits, truth = evidence.pixel_logits, evidence.pixel_labels
     if not len(truth):
@@ -82,7 +111,7 @@ def calibrate_pixels(evidence: Evidence, settings: CalibrationSettings) -> Pixel
     for i in range(1, chances.shape[1]):
         mine, n_truth = best == i, int((truth == i).sum())
         found = class_threshold(chances[mine, i], truth[mine] == i, n_truth, precision=wanted)
-        thresholds.append(found if n_truth else 0.0)
+        thresholds.append(settings.class_thresholds.get(names[i], found if n_truth else 0.0))
     before, after = (softmax_reliability(logits, truth, t) for t in (1.0, temperature))
     return PixelCalibration(temperature, tuple(thresholds), before, after)
 

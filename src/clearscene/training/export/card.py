@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from clearscene.models.manifest import Manifest
+from clearscene.training.export.calibration import EVEN_ODDS
 from clearscene.training.export.measured import Measured
 from clearscene.training.export.settings import ExportSettings
 
@@ -13,7 +14,7 @@ WEAK = 0.5
 """IoU below which a class is listed among the known failures."""
 
 
-def card_text(manifest: Manifest, measured: Measured, settings: ExportSettings, record: Mapping[str, Any]) -> str:
+def card_text(manifest: Manifest, measured: Measured, *, settings: ExportSettings, record: Mapping[str, Any]) -> str:
     """The card as Markdown; `record` is what the training wrote down about itself.
 
     Law: every number comes from the arguments; what was not measured is said to be so.
@@ -68,7 +69,10 @@ def _protocol(measured: Measured, settings: ExportSettings) -> str:
         "by source scene. Temperatures and thresholds were chosen on the same chips, so these numbers are not those "
         "of an independent test.",
         "IoU is pooled over all pixels; the mean leaves the background out; what is absent is not counted.",
-        f"Screening thresholds are the highest with a recall of at least {calibration.recall:g}.",
+        f"Screening thresholds are the highest with a recall of at least {calibration.recall:g}, and not above "
+        f"{EVEN_ODDS:g}; for boundary types, "
+        "where the flag is the finding, the lowest at which no more than "
+        f"{calibration.boundary_false_alarms:g} of the tiles without them are flagged.",
     ]
     return "\n\n".join([settings.card.protocol, *lines] if settings.card.protocol else lines)
 
@@ -90,15 +94,18 @@ def _screen(measured: Measured) -> str:
     scores, screen = measured.scores, measured.screen
     if screen is None:
         return "Not measured: this model has no screening head."
-    columns = ["type", "flagged from", "recall", "precision", "F1", "false alarms", "F1 at 0.5"]
+    columns = ["type", "tiles with it", "flagged from", "recall", "precision", "F1", "false alarms", "F1 at 0.5"]
     keys = (scores.threshold, scores.recall, scores.precision, scores.f1, scores.false_alarms, scores.f1_at_half)
-    rows = [[name, *(_number(values.get(name)) for values in keys)] for name in scores.recall]
+    rows = [
+        [name, str(scores.n_tiles[name]), *(_number(values.get(name)) for values in keys)] for name in scores.recall
+    ]
     tiles = "each chip among three clean ones" if screen.is_surrounded else "each chip alone, reflected to the tile"
     before = measured.float_scores
     lost = f" In float32 it is {_number(before.macro_f1)}." if before else ""
     return (
         f"{_table(columns, rows)}\n\nTiles: {tiles}. False alarms are the share of the tiles without the type "
-        f"that are flagged for it. Macro-F1 at 0.5: {_number(scores.macro_f1)}.{lost}"
+        f"that are flagged for it. Of the tiles without any defect, {_number(scores.clean_flagged)} are flagged for "
+        f"a type that is then segmented. Macro-F1 at 0.5: {_number(scores.macro_f1)}.{lost}"
     )
 
 

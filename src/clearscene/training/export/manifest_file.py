@@ -89,6 +89,7 @@ def _screen(types: Sequence[str], settings: ExportSettings, screen: ScreenCalibr
         types=tuple(types),
         thresholds={name: value for name, value in zip(types, found, strict=True) if value is not None},
         temperature=screen.temperature if screen else 1.0,
+        silent=tuple(name for name in settings.silent if name in types),
         scales={
             name: rule
             for name, rule in settings.scales.items()

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clearscene.inspection.constraint import sigmoid
+from clearscene.inspection.taxonomy import BY_NAME, Group
 from clearscene.training.calibrate import Reliability
 from clearscene.training.export.calibration import PixelCalibration, ScreenCalibration, sampled_iou
 from clearscene.training.export.evidence import Evidence, screening_scores
@@ -26,6 +28,8 @@ class Scores:
     """The same over the pixels drawn for calibration, with the thresholds applied."""
     threshold: dict[str, float] = field(default_factory=dict)
     """Probability from which on a tile is flagged, by type; where the split holds no example, 0.5."""
+    n_tiles: dict[str, int] = field(default_factory=dict)
+    """Tiles with each type: how much the numbers of the screen rest on."""
     precision: dict[str, float] = field(default_factory=dict)
     """Of the screen, by type, at its thresholds; recall, f1 and false_alarms likewise."""
     recall: dict[str, float] = field(default_factory=dict)
@@ -33,6 +37,9 @@ class Scores:
     false_alarms: dict[str, float] = field(default_factory=dict)
     f1_at_half: dict[str, float] = field(default_factory=dict)
     """Of the screen, by type, where a tile is flagged from a probability of 0.5 on."""
+    clean_flagged: float | None = None
+    """Share of the tiles without any defect that are flagged for a type that is then segmented: what the screen
+    does not save. None without clean tiles or without a segmenter."""
 
     @property
     def mean_iou(self) -> float | None:
@@ -99,17 +106,32 @@ def score(
 ) -> Scores:
     """Accuracy of the answers at the calibration's temperatures and thresholds."""
     found: dict[str, Mapping[str, float]] = {}
+    clean_flagged, n_tiles = None, dict.fromkeys(types, 0)
     if screen is not None:
         limits = [0.5 if value is None else value for value in screen.thresholds]
         at_limits = screening_scores(screen.screened, screen.temperature, limits)
         found["threshold"] = dict(zip(types, limits, strict=True))
         found |= {key: _named(values, types) for key, values in at_limits.items()}
+        n_tiles = dict(zip(types, (screen.screened.labels == 1).sum(axis=0).tolist(), strict=True))
+        segmented = [name in evidence.counts.names and BY_NAME[name].group is Group.REGION for name in types]
+        clean_flagged = _clean_flagged(screen, np.array(limits)[segmented], np.array(segmented))
         found["f1_at_half"] = _named(screening_scores(screen.screened, screen.temperature)["f1"], types)
     if pixels is not None:
         classes = evidence.counts.names
         found["iou"] = _named(evidence.counts.iou(), classes)
         found["iou_with_thresholds"] = _named(np.array(sampled_iou(evidence, pixels)), classes)
-    return Scores(len(evidence.sources), **{key: dict(values) for key, values in found.items()})
+    named = {key: dict(values) for key, values in found.items()}
+    return Scores(len(evidence.sources), n_tiles=n_tiles, clean_flagged=clean_flagged, **named)
+
+
+def _clean_flagged(
+    screen: ScreenCalibration, limits: NDArray[np.float64], segmented: NDArray[np.bool_]
+) -> float | None:
+    is_clean = (screen.screened.labels == 0).all(axis=1)
+    if not is_clean.any() or not segmented.any():
+        return None
+    chances = sigmoid(screen.screened.logits[is_clean][:, segmented] / screen.temperature)
+    return round(float((chances >= limits).any(axis=1).mean()), 5)
 
 
 def _named(values: NDArray[np.float64], names: Sequence[str]) -> dict[str, float]:

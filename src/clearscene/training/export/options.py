@@ -21,10 +21,10 @@ class Precision(StrEnum):
     FLOAT16 = "float16"
     """Weights rounded to float16 and cast up at load: half the size, the same arithmetic."""
     INT8 = "int8"
-    """Weights and activations in 8 bits: a quarter of the size, faster, less exact."""
+    """Weights and activations of most of the encoder in 8 bits: smaller and faster, less exact."""
 
 
-LIMITS = {Precision.FLOAT32: 0.01, Precision.FLOAT16: 0.25, Precision.INT8: 20.0}
+LIMITS = {Precision.FLOAT32: 0.01, Precision.FLOAT16: 0.25, Precision.INT8: 5.0}
 """Largest difference of a logit that is accepted if none is named."""
 
 

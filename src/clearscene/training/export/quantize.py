@@ -24,7 +24,7 @@ from onnxruntime.quantization import (
 from clearscene.models.model import CELLS, SCREENING
 from clearscene.training.export.graphs import PIXELS
 
-__all__ = ["answering_nodes", "quantize_graph"]
+__all__ = ["answering_nodes", "large_nodes", "quantize_graph"]
 
 WEIGHTED = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
 
@@ -45,8 +45,10 @@ def quantize_graph(model: onnx.ModelProto, feeds: Iterable[Feeds]) -> onnx.Model
     """The graph in int8: weights by the channel, activations by the tensor, ranges as seen on `feeds`.
 
     The layers that make the graph's logits stay in float: they are small, and their rounding is what the
-    calibrated probabilities would feel. Weights use 7 of their 8 bits, because processors without VNNI
-    add two products in 16 bits and would saturate.
+    calibrated probabilities would feel. So do those at a quarter of the image's size and above: on a trained
+    two-head network, 160 chips, int8 everywhere took the mean IoU from 0.242 to 0.214 and 9 % of the pixels to
+    another class; with these layers in float it was 0.247 and 2 %, for an eighth of the speed. Weights use 7 of
+    their 8 bits, because processors without VNNI add two products in 16 bits and would saturate.
     """
     with tempfile.TemporaryDirectory() as folder, _without_advice():
         source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
@@ -61,7 +63,7 @@ def quantize_graph(model: onnx.ModelProto, feeds: Iterable[Feeds]) -> onnx.Model
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,
-            nodes_to_exclude=answering_nodes(model),
+            nodes_to_exclude=sorted({*answering_nodes(model), *large_nodes(model)}),
         )
         return onnx.load(target)
 
@@ -90,3 +92,15 @@ def answering_nodes(model: onnx.ModelProto) -> list[str]:
         if node.op_type not in WEIGHTED:
             ahead += node.input
     return sorted(found)
+
+
+def large_nodes(model: onnx.ModelProto, *, stride: int = 4) -> list[str]:
+    """Names of the nodes whose answers have at least the size of the image by `stride`."""
+    whole = onnx.shape_inference.infer_shapes(model).graph
+    widths = {
+        port.name: port.type.tensor_type.shape.dim[-1].dim_value
+        for port in (*whole.input, *whole.value_info, *whole.output)
+        if len(port.type.tensor_type.shape.dim) == 4
+    }
+    least = max(widths[port.name] for port in model.graph.input) / stride
+    return [node.name for node in model.graph.node if widths.get(node.output[0], 0) >= least]

@@ -39,9 +39,14 @@ class CalibrationSettings(_Section):
 
     recall: Annotated[float, Field(gt=0, le=1)] = 0.99
     """Share of the validation tiles with a type that the screen must flag."""
+    boundary_false_alarms: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    """Share of the validation tiles without a boundary type that may be marked for it all the same. No second step
+    looks at such a tile: the mark is the finding, so what may be lost is not the rule here."""
     class_rule: Literal["iou", "precision"] = "iou"
     """Thresholds of the pixels: the best pooled IoU, or the lowest with this `precision`."""
     precision: Probability = 0.9
+    class_thresholds: dict[Name, Probability] = Field(default={})
+    """By class: chosen by hand, on images that the rule does not know; goes before the rule."""
     tiles: Literal["surrounded", "alone"] = "surrounded"
     """surrounded: a chip smaller than the tile stands among clean ones; alone: it is reflected to the tile."""
     max_chips: int = Field(default=2000, ge=1)
@@ -71,14 +76,16 @@ class ExportSettings(_Section):
     """Types that reduced tiles may vote on or mark; the others are `native`."""
     calibration: CalibrationSettings = CalibrationSettings()
     card: CardSettings = CardSettings()
+    silent: tuple[Name, ...] = ()
+    """Types that were not learned well enough to be looked for; reports list them as not inspected."""
     data: tuple[DataSource, ...] = ()
     """`[[data]]`: what it was trained on, with licenses."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        unknown = sorted(set(self.scales) - set(BY_NAME))
+        unknown = sorted({*self.scales, *self.silent} - set(BY_NAME))
         if unknown:
-            raise ValueError(f"scales names {unknown}; the types are {', '.join(BY_NAME)}")
+            raise ValueError(f"scales or silent name {unknown}; the types are {', '.join(BY_NAME)}")
         return self
 
 
