@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from clearscene.inspection.inspect import inspect_scene, prepare
 from clearscene.inspection.options import InspectOptions
+from clearscene.inspection.taxonomy import BY_NAME
 from clearscene.raster.scene import open_scene
 from clearscene.synth.scene import SceneSpec, make_scene
 
@@ -25,7 +26,7 @@ GAP = 12
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         scene, run = Path(folder) / "scene.tif", Path(folder) / "run"
-        make_scene(SceneSpec(1536, 2048, seed=3), scene)
+        make_scene(SceneSpec(2048, 2730, seed=5, defects=frozenset(BY_NAME)), scene)
         inspect_scene(scene, run, prepare(InspectOptions()))
         with open_scene(scene) as source:
             height = round(WIDTH * source.grid.height / source.grid.width)

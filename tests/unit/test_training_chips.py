@@ -196,10 +196,11 @@ def test_a_mask_of_another_size_is_named(tmp_path):
 
 def test_a_process_that_ends_is_an_error_of_ours(folder, monkeypatch):
     import os
+    from functools import partial
 
     from clearscene.errors import TrainingError
     from clearscene.training import course as module
 
-    monkeypatch.setattr(module, "_one_thread", lambda _: os._exit(3))
+    monkeypatch.setattr(module, "_one_thread", partial(os._exit))  # called with the worker's number
     with pytest.raises(TrainingError, match="A process that reads chips ended"):
         list(batches_of(val_loader(ChipSet.open(folder), config(folder, run={"workers": 1}))))

@@ -1,5 +1,6 @@
 """What is seen in a training, and in which order."""
 
+import multiprocessing
 import signal
 from collections.abc import Iterator, Sequence
 
@@ -148,9 +149,14 @@ def _loader(data: Dataset[Loaded | Failure], run: RunConfig, course: Course | No
         num_workers=run.workers,
         collate_fn=collate,
         worker_init_fn=_one_thread,
+        multiprocessing_context=_CONTEXT if run.workers else None,
         prefetch_factor=4 if run.workers else None,
         generator=torch.Generator(),  # its own: starting to read must not move the random numbers of the network
     )
+
+
+_CONTEXT = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+"""How workers start: a plain fork of a process with threads of many libraries can abort in the child."""
 
 
 def _one_thread(_: int) -> None:
