@@ -206,7 +206,11 @@ def test_degrade_from_the_command_line(images, tmp_path):
     scene = images / "rgb" / "field11.tif"
     out = tmp_path / "bad.tif"
     clearscene("synth", "degrade", scene, "--out", out, "--types", "missing,overflow", "--seed", 3, "--quiet", check=0)
-    with rasterio.open(scene) as before, rasterio.open(out) as after, rasterio.open(tmp_path / "bad_truth.tif") as truth:
+    with (
+        rasterio.open(scene) as before,
+        rasterio.open(out) as after,
+        rasterio.open(tmp_path / "bad_truth.tif") as truth,
+    ):
         changed = (before.read() != after.read()).any(axis=0)
         classes = truth.read(1)
         assert (after.transform, after.crs, after.dtypes) == (before.transform, before.crs, before.dtypes)

@@ -41,12 +41,12 @@ def test_a_disc_has_the_deviation_that_it_tells():
 def test_sigma_grows_from_1_to_6_px():
     assert draw(blur.defocus, 0.0, region="blob").parameters["sigma_px"] == pytest.approx(1, rel=0.06)
     assert draw(blur.defocus, 1.0, region="blob").parameters["sigma_px"] == pytest.approx(6, rel=0.06)
-    assert draw(blur.defocus, 0.0, region="whole").parameters["sigma_px"] == pytest.approx(1.6, rel=0.06)
+    assert draw(blur.defocus, 0.0, region="whole").parameters["sigma_px"] == pytest.approx(blur.ALONE, rel=0.06)
 
 
 def test_optical_blur_keeps_the_noise_of_the_sensor():
     floors = []
-    for seed in range(20):
+    for seed in range(120):
         result = blur.defocus(DATA, VALID, np.random.default_rng(seed), 0.9)
         if result.parameters.get("region") == "whole":
             floors.append(noise_floor(result.data).mean() / noise_floor(DATA).mean())
@@ -55,12 +55,12 @@ def test_optical_blur_keeps_the_noise_of_the_sensor():
 
 
 def test_motion_takes_detail_along_its_direction():
-    for seed in range(300):
+    for seed in range(2000):
         result = blur.motion_blur(DATA, VALID, np.random.default_rng(seed), 0.7)
         if result.parameters.get("region") != "whole":
             continue
         angle = result.parameters["angle_deg"]
-        if min(angle, 180 - angle) < 20:  # along the rows of the window
+        if min(angle, 180 - angle) < 8:  # along the rows of the window
             before, after = DATA.mean(axis=0), result.data.mean(axis=0)
             assert detail(after, 1) / detail(before, 1) < 0.8 * detail(after, 0) / detail(before, 0)
             assert 5 <= result.parameters["length_px"] <= 30

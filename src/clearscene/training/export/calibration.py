@@ -1,7 +1,6 @@
 """Temperatures and thresholds of an exported model, from what it says on the validation split."""
 
 from collections.abc import Sequence
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
