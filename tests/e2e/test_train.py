@@ -14,7 +14,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch comes with the extra `train`")
 
-from clearscene.errors import MissingExtraError, OutputError, TrainingError  # noqa: E402  # after the check for torch
+from clearscene.errors import MissingExtraError, TrainingError  # noqa: E402  # after the check for torch
 from clearscene.synth.chip_set import ChipSet  # noqa: E402
 from clearscene.training.checkpoint import load_checkpoint, read_checkpoint  # noqa: E402
 from clearscene.training.config import load_config  # noqa: E402
@@ -317,17 +317,17 @@ def test_ctrl_c_leaves_a_checkpoint(file, tmp_path, monkeypatch):
 
 
 def test_a_full_disk_keeps_the_last_checkpoint(file, tmp_path):
-    import resource
-
     train(load_config(file), tmp_path, Silent(2))
     before = (tmp_path / "last.pt").read_bytes()
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
-    try:
-        with pytest.raises(OutputError, match=r"best.pt cannot be written: the file grows past the size limit"):
-            train(load_config(file), tmp_path, Silent(), resume=True)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    code = (  # in a process of its own: the limit holds for every file and every library of a process
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000));"
+        "from clearscene.cli.main import run; run(sys.argv[1:])"
+    )
+    command = [sys.executable, "-c", code, "train", str(file), "--out", str(tmp_path), "--resume", "--quiet"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 2, result.stderr
+    assert "best.pt cannot be written: the file grows past the size limit" in result.stderr
     assert (tmp_path / "last.pt").read_bytes() == before
     assert not [path for path in tmp_path.iterdir() if "part" in path.name]
     assert train(load_config(file), tmp_path, Silent(), resume=True).reason == "done"
