@@ -11,8 +11,9 @@ demo: $(VENV)/.base
 	$(BIN)/clearscene demo --out out/demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest --ignore=$(TRAINING)
+	$(BIN)/python -m pytest tests/e2e --ignore=$(TRAINING)
 	$(BIN)/python -m pytest $(TRAINING)
+	$(BIN)/python -m pytest --ignore=tests/e2e
 
 check: $(VENV)/.dev
 	scripts/check
