@@ -31,6 +31,8 @@ TRIES = 4
 """Grounds that are tried for a defect that shows on none of them (a blur of water)."""
 LEAST_SEVERITY = 0.15
 """Below, not even a careful inspector would mark it."""
+MOVING = frozenset({"stretching", "distortion", "misalignment"})
+"""Types that move pixels: a second one would move what the mask of the first marks, so a chip has one of them."""
 WIDEST_SHADOW = 0.8
 """Share of a chip; a shadow over all of it cannot be told from dark ground by anybody."""
 
@@ -125,8 +127,9 @@ class ChipMaker:
         n = 3 if draw < three else 2 if draw < two + three else 1
         weights = np.array([self.recipe.types.get(name, 1.0) for name in self._types])
         n = min(n, len(self._types))
-        chosen = rng.choice(len(self._types), n, replace=False, p=weights / weights.sum())
-        return [self._types[i] for i in sorted(chosen)]
+        chosen = [self._types[i] for i in rng.choice(len(self._types), n, replace=False, p=weights / weights.sum())]
+        first = next((name for name in chosen if name in MOVING), None)
+        return [name for name in self._types if name in chosen and (name not in MOVING or name == first)]
 
     def _ground(self, source: Source, is_reduced: bool, rng: np.random.Generator) -> tuple[_Canvas, Look]:
         size = self.recipe.size

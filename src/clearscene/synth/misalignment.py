@@ -21,9 +21,13 @@ Mask = NDArray[np.bool_]
 
 SMALLEST, LARGEST = 0.7, 25.0
 """Pixels of offset at severity 0 and 1."""
-TRIES = 4
+TRIES = 8
+GROWTH = 0.06
+"""How much severity each further try adds: what cannot be seen is moved farther."""
 VISIBLE = 0.035
 """Change of brightness, units of the display, that one pixel in ten at the seam must reach for a break to be seen."""
+STANDS_OUT = 1.25
+"""Mean slope of brightness across the seam, against that of the ground beside it, from which a person sees a line."""
 BOTH = 3.0
 """Delta E from which a tone step at the seam is a stitching trace as well."""
 
@@ -34,7 +38,8 @@ def misalignment(data: Data, valid: Mask, rng: np.random.Generator, severity: fl
     The offset is shared by both sides in parts of pixels, or one side moves by whole pixels: either
     way both sides are equally sharp. It may vary a little along the seam, and a tone step may come
     with it; from delta E 3 on that is a stitching trace too (`also`).
-    Ground without texture shows no break: after a few tries the mask is empty and nothing changes.
+    Ground without texture shows no break, and one of crowns or gravel no line: after a few tries the mask is
+    empty and nothing changes.
     Parameters: offset_px, shift_angle_deg (direction of the offset against the seam), angle_deg,
     half_width_px, blend_px, tone_step_delta_e (0: none), form.
     """
@@ -69,18 +74,17 @@ def _drawn(data: Data, valid: Mask, rng: np.random.Generator, severity: float, *
     known = data if valid.all() else np.where(valid, data, np.float32(0))
     reliable = np.asarray(cv2.erode(valid.astype(np.uint8), np.ones((5, 5), np.uint8)), np.uint8)
     band_px = half_width(height, width)
-    for _ in range(TRIES):
+    for attempt in range(TRIES):
         seam = random_seam(height, width, rng=rng)
-        shift, turn = _random_shift(seam, min(height, width), rng, severity)
+        shift, turn = _random_shift(seam, min(height, width), rng, min(1.0, severity + GROWTH * attempt))
         share = edge_taper(height, width) if local else _wavering(height, width, rng)
         moved, touched = _moved(known, reliable, seam, shift=shift, share=share)
         touched &= valid
         mask = seam.band(band_px) & valid
         if local:
             mask &= share * shift.offset_px >= min(2 * SMALLEST, 0.5 * shift.offset_px)
-        if np.count_nonzero(mask) < 0.5 * min(valid.shape) * band_px or not _shows(
-            moved - known, mask & touched, shift
-        ):
+        is_long = np.count_nonzero(mask) >= 0.5 * min(valid.shape) * band_px
+        if not (is_long and _shows(moved - known, mask & touched, shift) and _stands_out(moved, reliable > 0, seam, mask)):
             continue
         result = np.where(touched, moved, data)
         result, touched, reached = _with_tone(
@@ -148,6 +152,20 @@ def _shows(change: Data, where: Mask, shift: _Shift) -> bool:
     gray = cv2.GaussianBlur(np.asarray(change[:3].mean(axis=0), np.float32), (0, 0), 0.8)
     at_seam = float(np.quantile(np.abs(gray[where]), 0.9))  # of one side: half of the break if both sides move
     return at_seam * (2 if shift.is_shared else 1) >= VISIBLE
+
+
+def _stands_out(moved: Data, valid: Mask, seam: Seam, mask: Mask) -> bool:
+    """True if the seam is a line of its own: among crowns or gravel, two pictures meet and nobody can tell."""
+    gray = cv2.GaussianBlur(np.asarray(moved[:3].mean(axis=0), np.float32), (0, 0), 0.7)
+    away = np.abs(seam.distance)
+    right, down, col, row = (
+        cv2.Sobel(plane, cv2.CV_32F, *axes, ksize=1) for plane in (gray, seam.distance) for axes in ((1, 0), (0, 1))
+    )
+    slope = np.abs(down * row + right * col) / np.maximum(cv2.magnitude(row, col), np.float32(1e-6))
+    at, beside = mask & valid & (away < 1.3), valid & (away > 4) & (away < 16)
+    if not (at.any() and beside.any()):
+        return False
+    return bool(slope[at].mean() >= STANDS_OUT * slope[beside].mean())
 
 
 def _with_tone(

@@ -42,24 +42,39 @@ def separable(n_in: int, n_out: int) -> nn.Sequential:
     return nn.Sequential(ConvNorm(n_in, n_in, 3, groups=n_in), ConvNorm(n_in, n_out, 1))
 
 
-class ScreenHead(nn.Module):
-    """Features at strides 16 and 32 to logits of cells of 16 pixels and of the tile."""
+def reducing(n_in: int, n_out: int) -> nn.Sequential:
+    """As `separable`, at half the height and width."""
+    first = nn.Conv2d(n_in, n_in, 3, stride=2, padding=1, groups=n_in, bias=False)
+    return nn.Sequential(first, nn.BatchNorm2d(n_in), nn.ReLU(inplace=True), ConvNorm(n_in, n_out, 1))
 
-    def __init__(self, n_16: int, n_32: int, spec: NetworkSpec) -> None:
+
+class ScreenHead(nn.Module):
+    """Features at strides 4 to 32 to logits of cells of 16 pixels and of the tile.
+
+    A seam or a weak blur is told by pixels side by side, of which strides 16 and 32 keep little: the fine
+    features go the way down once more, through few channels of their own.
+    """
+
+    def __init__(self, channels: dict[int, int], spec: NetworkSpec) -> None:
         super().__init__()
-        width, n_types = spec.screen_width, len(TYPE_NAMES)
+        width, fine, n_types = spec.screen_width, spec.screen_width // 2, len(TYPE_NAMES)
         self.temperature = spec.temperature
-        self.fine, self.coarse = ConvNorm(n_16, width, 1), ConvNorm(n_32, width, 1)
+        self.fine = nn.Sequential(ConvNorm(channels[4], fine // 2, 3), reducing(fine // 2, fine))
+        self.middle = ConvNorm(channels[8], fine, 1)
+        self.down = nn.Sequential(separable(fine, fine), reducing(fine, width))
+        self.near, self.coarse = ConvNorm(channels[16], width, 1), ConvNorm(channels[32], width, 1)
         self.mix = separable(width, width)
         self.drop = nn.Dropout2d(spec.dropout)
         self.cells = nn.Conv2d(width, n_types, 1)
         self.scale, self.shift = nn.Parameter(torch.ones(n_types)), nn.Parameter(torch.zeros(n_types))
         nn.init.constant_(self.cells.bias, math.log(RARE / (1 - RARE)))  # type: ignore[arg-type]
 
-    def forward(self, fine: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, features: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """(n, type) and (n, type, row, col)."""
-        wide = _enlarged(self.coarse(coarse), fine)  # (n, width, h / 16, w / 16)
-        cells = self.cells(self.drop(self.mix(self.fine(fine) + wide)))
+        at_4, at_8, at_16, at_32 = (features[_key(stride)] for stride in STRIDES)
+        down = self.down(self.fine(at_4) + self.middle(at_8))
+        near = self.near(at_16)
+        cells = self.cells(self.drop(self.mix(near + down + _enlarged(self.coarse(at_32), near))))
         # a defect that fills a part of one cell flags the tile all the same: the tile has its own scale and shift
         return smooth_maximum(cells, self.temperature) * self.scale + self.shift, cells
 
@@ -99,13 +114,13 @@ class TwoHead(InspectionNetwork):
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
         self.encoder, channels = build_encoder(spec.encoder, spec.weights, strides=STRIDES, frozen=spec.frozen)
-        self.screen = ScreenHead(channels[16], channels[32], spec)
+        self.screen = ScreenHead(channels, spec)
         self.decoder = SlimDecoder(channels, spec)
 
     def encode(self, image: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """(n, 3, h, w) to tile logits (n, type), cell logits (n, type, h / 16, w / 16), features by name."""
         features = {_key(stride): feature for stride, feature in zip(STRIDES, self.encoder(image), strict=True)}
-        tile, cells = self.screen(features[_key(16)], features[_key(32)])
+        tile, cells = self.screen(features)
         return tile, cells, features
 
     def decode(self, features: dict[str, Tensor]) -> Tensor:
