@@ -84,7 +84,9 @@ def _drawn(data: Data, valid: Mask, rng: np.random.Generator, severity: float, *
         if local:
             mask &= share * shift.offset_px >= min(2 * SMALLEST, 0.5 * shift.offset_px)
         is_long = np.count_nonzero(mask) >= 0.5 * min(valid.shape) * band_px
-        if not (is_long and _shows(moved - known, mask & touched, shift) and _stands_out(moved, reliable > 0, seam, mask)):
+        if not (
+            is_long and _shows(moved - known, mask & touched, shift) and _stands_out(moved, reliable > 0, seam, mask)
+        ):
             continue
         result = np.where(touched, moved, data)
         result, touched, reached = _with_tone(
