@@ -1,15 +1,19 @@
-"""What a model calls a defect on real scenes that have none, by landscape: the alarms an inspector pays for.
+"""What is called a defect on real scenes that have none, by landscape: the alarms an inspector pays for.
 
-    python benchmarks/clean_scenes.py ../shared/data [--model FOLDER] [--split test] [--pictures DIR]
+    python benchmarks/clean_scenes.py ../shared/data [--model FOLDER] [--split test] [--pictures DIR] [--json FILE]
 
-`scenes`: whole scenes that no training has seen. `held out`: images of the sources of the training chips, of the
-scenes that the recipe puts into its test split. Prints the share of the valid area by region type, and the tiles
-marked for boundary types by 100 Mpx. A landscape without imagery is printed as not measured.
+`whole scenes`: those of `scenes/clean`, which no training has seen. `held-out images`: images of the sources of the
+training chips, of the scenes that `--recipe` puts into its test split. Prints the share of the valid area by type (six
+region types by the model, as `inspect` finds them before it cleans them; stripe and missing by the rules, which look at
+8-bit images only), the tiles marked for boundary types and the area of their marks by 100 Mpx, and the budget of each
+type beside what is spent. A landscape without imagery is printed as not measured. Nothing is drawn at random.
 """
 
 import argparse
 import warnings
 from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -17,20 +21,26 @@ import numpy as np
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
-from clearscene.inspection.taxonomy import BY_ID, Group
+from clearscene.inspection.taxonomy import BY_ID, BY_NAME, TYPES, Group
 from clearscene.models.model import Model
-from clearscene.models.zoo import available_models
 from clearscene.raster.scene import open_scene
+from clearscene.rules.missing import MissingRule
+from clearscene.rules.rule import Rule
+from clearscene.rules.stripe import StripeRule
 from clearscene.synth.recipe import load_recipe
 from clearscene.synth.sources import find_sources
-from model_on_scenes import found_in
+from missing_false_area import load
+from model_on_scenes import chosen_model, found_in, title_of
+from rules_table import find
+from table_text import Cell, Table, ratio, report
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "inspection-chips.toml"
 LANDSCAPES = {
     "forest": ("forest", "chaparral", "HARV", "OSBS", "SJER", "ABBY"),
     "field": ("agricultural", "golfcourse", "baseballdiamond", "meadow"),
-    "water": ("river", "harbor", "shore", "coast"),
-    "bright ground": ("beach", "runway", "airplane", "parkinglot", "storagetanks"),
+    "water": ("river", "harbor"),
+    "surf and beach": ("shore", "coast", "beach"),
+    "bright ground": ("runway", "airplane", "parkinglot", "storagetanks"),
     "town": (
         "residential",
         "buildings",
@@ -42,87 +52,189 @@ LANDSCAPES = {
         "OAM",
         "zurich",
     ),
-    "satellite": ("ROIs", "_clear", "s2_"),
+    "satellite, mixed": ("ROIs", "_clear", "s2_"),
     "mountain": ("mountain",),
     "snow": ("snow",),
+    "desert": ("desert",),
 }
+OTHER = "other"
+SILENT = "not looked for"
+"""Where a model has a type that it did not learn well enough."""
+REGIONS = tuple(t.name for t in TYPES if t.group is Group.REGION)
+BOUNDARIES = tuple(t.name for t in TYPES if t.group is Group.BOUNDARY)
+RULES: dict[str, Rule] = {"stripe": StripeRule(), "missing": MissingRule()}
+AREAS = (*REGIONS, *RULES)
+"""Types that have an area."""
+BUDGET = {
+    "cloud": 0.15,
+    "shadow": 0.10,
+    "stretching": 0.04,
+    "blur": 0.06,
+    "overflow": 0.04,
+    "distortion": 0.04,
+    "stripe": 0.04,
+    "missing": 0.03,
+}
+"""False area that a type may have, % of the valid area."""
+WHOLE_BUDGET = 0.5
+"""The same of all types together: the sum of the budgets."""
+MARKS = 20.0
+"""Boundary alarms by 100 Mpx that each of the two types may have: about one tile of 20."""
 
 
-def landscape_of(path: Path) -> str:
-    """The landscape by the name of the file."""
-    return next((name for name, words in LANDSCAPES.items() if any(word in path.name for word in words)), "other")
+@dataclass
+class Alarms:
+    """What was called a defect, pooled over the images of one landscape."""
+
+    images: int = 0
+    pixels: int = 0
+    """Valid pixels."""
+    ruled: int = 0
+    """Of those, in images that the rules looked at."""
+    area: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    """Pixels by type, and of any type under `any`."""
+    marks: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    """Tiles marked, by boundary type."""
+    marked: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    """Pixels within the marks, by boundary type."""
+
+    def __add__(self, other: "Alarms") -> "Alarms":
+        total = Alarms(self.images + other.images, self.pixels + other.pixels, self.ruled + other.ruled)
+        for part in (self, other):
+            for mine, theirs in ((total.area, part.area), (total.marks, part.marks), (total.marked, part.marked)):
+                for name, value in theirs.items():
+                    mine[name] += value
+        return total
+
+    def share(self, name: str) -> float:
+        """% of the valid area of a type, or of any."""
+        return float(ratio(100 * self.area[name], self.ruled if name in RULES else self.pixels))
+
+    def rate(self, name: str) -> float:
+        """Tiles marked by 100 Mpx."""
+        return float(ratio(1e8 * self.marks[name], self.pixels))
 
 
-def images(data: Path, split: str) -> dict[str, list[Path]]:
-    """Images by group: whole scenes, and held-out images of the recipe."""
-    recipe = load_recipe(RECIPE)
-    held_out = [s.path for s in find_sources(recipe) if s.labels is None and s.split == split]
-    return {"scenes": sorted((data / "scenes/clean").glob("*.tif")), "held out": held_out}
+def landscape_of(name: str) -> str:
+    """The landscape by the name of a file."""
+    return next((title for title, words in LANDSCAPES.items() if any(word in name for word in words)), OTHER)
 
 
-def main() -> None:
-    warnings.simplefilter("ignore", NotGeoreferencedWarning)
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--model", type=Path)
-    parser.add_argument("--split", default="test")
-    parser.add_argument("--pictures", type=Path)
-    args = parser.parse_args()
-    folder = args.model or next(m.folder for m in available_models() if m.manifest.task == "inspection")
-    model = Model.load(folder, device="cpu", threads=2)
-    regions = [t for t in BY_ID.values() if t.group is Group.REGION]
-    for group, paths in images(args.data, args.split).items():
-        areas: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(len(regions) + 1))
-        pixels, flags = defaultdict(int), defaultdict(lambda: defaultdict(int))
-        for path in paths:
-            found, valid, statistics = found_in(path, model)
-            name = landscape_of(path)
-            pixels[name] += int(valid.sum())
-            both = np.zeros(valid.shape, np.bool_)
-            for i, kind in enumerate(regions):
-                mask = found[kind.id] & valid if kind.id in found else np.zeros_like(valid)
-                areas[name][i] += mask.sum()
-                both |= mask
-            areas[name][-1] += both.sum()
-            for kind in ("stitching_trace", "misalignment"):
-                flags[name][kind] += statistics.flagged.get(kind, 0)
-            if args.pictures and both.mean() > 0.005:
-                draw(path, found, args.pictures)
-        print(f"\n{folder.name}, {group}: {len(paths)} images, % of the valid area; tiles marked by 100 Mpx")
-        heads = [*(t.name for t in regions), "any", "trace", "misalign"]
-        print(f"{'landscape':15}{'Mpx':>7}" + "".join(f"{h:>11}" for h in heads))
-        for name in [*LANDSCAPES, "other", "all"]:
-            members = list(pixels) if name == "all" else [name]
-            total = sum(pixels[m] for m in members if m in pixels)
-            if not total:
-                print(f"{name:15}{'not measured':>14}") if name != "other" else None
-                continue
-            row = 100 * sum(areas[m] for m in members) / total
-            marks = [sum(flags[m][k] for m in members) / total * 1e8 for k in ("stitching_trace", "misalignment")]
-            print(
-                f"{name:15}{total / 1e6:7.1f}"
-                + "".join(f"{v:11.3f}" for v in row)
-                + "".join(f"{v:11.1f}" for v in marks)
-            )
+def images(data: Path, recipe: Path, split: str) -> Iterator[tuple[str, list[Path]]]:
+    """Images by group."""
+    yield "whole scenes", sorted((data / "scenes/clean").glob("*.tif"))
+    held_out = [s.path for s in find_sources(load_recipe(recipe)) if s.labels is None and s.split == split]
+    yield "held-out images", held_out
 
 
-def draw(path: Path, found: dict[int, np.ndarray], folder: Path) -> None:
+def alarms_of(path: Path, model: Model) -> tuple[Alarms, dict[str, np.ndarray]]:
+    """The alarms of one image, and their masks by type."""
+    found, valid, statistics = found_in(path, model)
+    masks = {BY_ID[type_id].name: mask & valid for type_id, mask in found.items()}
+    result = Alarms(1, int(valid.sum()))
+    view = load(path)
+    if view.data.dtype == np.uint8:
+        result.ruled = result.pixels
+        masks |= {name: find(rule, view.display, view, is_lossy=view.is_lossy) for name, rule in RULES.items()}
+    both = np.zeros(valid.shape, np.bool_)
+    for name in AREAS:
+        if name in masks:
+            result.area[name] += int(masks[name].sum())
+            both |= masks[name]
+    result.area["any"] += int(both.sum())
+    for name in BOUNDARIES:
+        result.marks[name] += statistics.flagged.get(name, 0)
+        result.marked[name] += int(masks[name].sum()) if name in masks else 0
+    return result, masks
+
+
+def area_table(title: str, by_landscape: Mapping[str, Alarms], silent: Sequence[str]) -> Table:
+    """False area by landscape and type, and boundary alarms by 100 Mpx."""
+    heads = ("landscape", "images", "Mpx", *AREAS, "any", *(f"{name}, tiles/100 Mpx" for name in BOUNDARIES))
+    rows: list[tuple[Cell, ...]] = []
+    for name in (*LANDSCAPES, OTHER, "all"):
+        alarms = sum(by_landscape.values(), Alarms()) if name == "all" else by_landscape.get(name, Alarms())
+        if alarms.pixels:
+            shares = (SILENT if kind in silent else alarms.share(kind) for kind in (*AREAS, "any"))
+            rates = (SILENT if kind in silent else alarms.rate(kind) for kind in BOUNDARIES)
+            rows.append((name, alarms.images, alarms.pixels / 1e6, *shares, *rates))
+        elif name != OTHER:
+            rows.append((name, 0, *[None] * (len(heads) - 2)))
+    note = f"% of the valid area. Not looked for by this model: {', '.join(silent)}." if silent else ""
+    return Table(title, heads, tuple(rows), note or "% of the valid area.")
+
+
+def budget_table(by_group: Mapping[str, Alarms], silent: Sequence[str]) -> Table:
+    """What each type may cost and what it costs, by group of images."""
+    heads = ["type", "budget"]
+    for group in by_group:
+        heads += [group, "kept"]
+    limits = {**{f"{name}, % of area": (name, BUDGET[name]) for name in AREAS}, "any, % of area": ("any", WHOLE_BUDGET)}
+    rows: list[tuple[Cell, ...]] = []
+    for title, (name, limit) in limits.items():
+        rows.append(_spent(title, limit, [a.share(name) for a in by_group.values()], is_silent=name in silent))
+    for name in BOUNDARIES:
+        title = f"{name}, tiles/100 Mpx"
+        rows.append(_spent(title, MARKS, [a.rate(name) for a in by_group.values()], is_silent=name in silent))
+        areas = [float(ratio(100 * a.marked[name], a.pixels)) for a in by_group.values()]
+        rows.append(_spent(f"{name}, % of area in marks", None, areas, is_silent=name in silent))
+    return Table("budget", tuple(heads), tuple(rows))
+
+
+def _spent(title: str, limit: float | None, values: Sequence[float], *, is_silent: bool) -> tuple[Cell, ...]:
+    cells: list[Cell] = [title, "-" if limit is None else limit]
+    for value in values:
+        known = not is_silent and np.isfinite(value)
+        kept = "yes" if known and limit is not None and value <= limit else "no"
+        cells += [SILENT if is_silent else value if known else None, kept if known and limit is not None else "-"]
+    return tuple(cells)
+
+
+def draw(path: Path, masks: Mapping[str, np.ndarray], folder: Path) -> None:
     """The image beside itself with the alarms in the colors of their types."""
     with open_scene(path) as scene:
         pixels = scene.read(Window(0, 0, scene.grid.width, scene.grid.height))
     rgb = pixels.data if pixels.data.dtype == np.uint8 else np.clip(pixels.data / 3558 * 255, 0, 255).astype(np.uint8)
     rgb = np.ascontiguousarray(rgb.transpose(1, 2, 0)[..., ::-1])
     over = rgb.copy()
-    for type_id, mask in found.items():
-        if BY_ID[type_id].group is Group.REGION and mask.any():
-            color = [int(BY_ID[type_id].color[i : i + 2], 16) for i in (5, 3, 1)]
+    for name, mask in masks.items():
+        if mask.any():
+            color = [int(BY_NAME[name].color[i : i + 2], 16) for i in (5, 3, 1)]
             over[mask] = over[mask] // 2 + np.array(color, np.uint8) // 2
     folder.mkdir(parents=True, exist_ok=True)
     both = np.hstack([rgb, over])
     scale = min(1.0, 1600 / both.shape[1])
-    cv2.imwrite(
-        str(folder / f"{path.stem}.jpg"), cv2.resize(both, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    )
+    small = cv2.resize(both, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    cv2.imwrite(str(folder / f"{path.stem}.jpg"), small)
+
+
+def main() -> None:
+    warnings.simplefilter("ignore", NotGeoreferencedWarning)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--model", type=Path)
+    parser.add_argument("--recipe", type=Path, default=RECIPE)
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--limit", type=int, help="images of each group")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--pictures", type=Path)
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    model = chosen_model(args.model, threads=args.threads)
+    silent = model.manifest.screen.silent if model.manifest.screen else ()
+    tables, totals = [], {}
+    for group, paths in images(args.data, args.recipe, args.split):
+        by_landscape: dict[str, Alarms] = defaultdict(Alarms)
+        for path in paths[:: max(1, len(paths) // (args.limit or len(paths)))][: args.limit]:
+            alarms, masks = alarms_of(path, model)
+            name = landscape_of(path.name)
+            by_landscape[name] = by_landscape[name] + alarms
+            if args.pictures and alarms.share("any") > 0.5:
+                draw(path, masks, args.pictures)
+        tables.append(area_table(group, by_landscape, silent))
+        totals[group] = sum(by_landscape.values(), Alarms())
+    about: dict[str, Cell] = {"model": title_of(model), "recipe": args.recipe.name, "split": args.split}
+    report([*tables, budget_table(totals, silent)], about=about, path=args.json)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Tables 3, 5 and 7 of the seed system, and recall by severity, on held-out chips with generated defects.
 
     clearscene synth chips --recipe recipes/inspection-chips.toml --out out/chips
-    python benchmarks/inspection_tables.py out/chips [--model FOLDER] [--split test] [--limit N] [--json FILE]
+    python benchmarks/inspection_tables.py out/chips [--model FOLDER] [--split test] [--part generated] [--json FILE]
 
-All numbers are of generated defects on real ground, scenes that no training has seen. They are not those of the
+All numbers are of generated defects on real ground, scenes that no training has seen; with `--part real` of the chips
+cut from images with the labels of a teacher, which are never pooled with the others. They are not those of the
 seed's data set, which is gated, and not comparable with its tables. Real clouds: benchmarks/real_clouds.py.
 Intervals are 95 % bootstrap intervals over source scenes.
 """
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from chip_subsets import is_real
 from clearscene.inspection.constraint import AbsoluteMode, Constraint, Mode, constrain, sigmoid
 from clearscene.inspection.taxonomy import BY_ID, NODATA, TYPES, Group
 from clearscene.models.model import Model
@@ -212,6 +214,7 @@ def main() -> None:
     parser.add_argument("chips", type=Path)
     parser.add_argument("--model", type=Path)
     parser.add_argument("--split", default="test")
+    parser.add_argument("--part", choices=("generated", "real"), default="generated")
     parser.add_argument("--limit", type=int)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
@@ -221,10 +224,11 @@ def main() -> None:
     assert spec is not None
     thresholds = np.array([spec.threshold_of(name) for name in NAMES])
     chips = ChipSet.open(args.chips)
-    records = chips.records(args.split)[: args.limit]
+    records = [r for r in chips.records(args.split) if is_real(r) == (args.part == "real")][: args.limit]
     answers = answer(model, chips, records)
     report = {
         "model": f"{model.manifest.name} {model.manifest.version}",
+        "part": args.part,
         "chips": len(records),
         "scenes": len({r.source for r in records}),
         "table 3, screening": table3(answers, thresholds),

@@ -5,12 +5,25 @@ from pathlib import Path
 import numpy as np
 from rasterio.windows import Window
 
+from clearscene.grid import slices
 from clearscene.inspection.taxonomy import parse_types
-from clearscene.inspection.two_step import Statistics, TwoStep, TwoStepOptions
+from clearscene.inspection.two_step import Read, Statistics, TwoStep, TwoStepOptions
 from clearscene.inspection.viewer import SceneViewer
 from clearscene.models.model import Model
+from clearscene.models.zoo import available_models
 from clearscene.raster.scene import open_scene
 from clearscene.stream import StreamPlan
+
+
+def chosen_model(folder: Path | None, *, threads: int = 1) -> Model:
+    """The model of a folder; without one, the inspection model of the package."""
+    place = folder or next(m.folder for m in available_models() if m.manifest.task == "inspection")
+    return Model.load(place, device="cpu", threads=threads)
+
+
+def title_of(model: Model) -> str:
+    """Name and version."""
+    return f"{model.manifest.name} {model.manifest.version}"
 
 
 def found_in(
@@ -20,11 +33,42 @@ def found_in(
     with open_scene(path) as scene:
         viewer = SceneViewer(scene)
         height, width = scene.grid.height, scene.grid.width
-        two_step = TwoStep(model, options or TwoStepOptions(types=parse_types("")))
-        masks = {t.id: np.zeros((height, width), np.bool_) for t in two_step.types}
-        for piece in two_step.stream(viewer.display, height, width, StreamPlan(workers=1)):
-            rows = slice(int(piece.window.row_off), int(piece.window.row_off + piece.window.height))
-            cols = slice(int(piece.window.col_off), int(piece.window.col_off + piece.window.width))
-            masks[piece.type_id][rows, cols] |= piece.mask
+        masks, statistics = _found(viewer.display, (height, width), model, options)
         valid = viewer.display(Window(0, 0, width, height), (height, width))[1]
-    return masks, valid, two_step.statistics
+    return masks, valid, statistics
+
+
+def found_in_array(
+    display: np.ndarray, valid: np.ndarray, model: Model, options: TwoStepOptions | None = None
+) -> tuple[dict[int, np.ndarray], Statistics]:
+    """The same for display values (band, row, col) and valid (row, col) in memory."""
+
+    def read(window: Window, out_shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        data, known = display[:, *slices(window)], valid[slices(window)]
+        if known.shape == tuple(out_shape):
+            return data, known
+        factor = max(1, round(known.shape[0] / out_shape[0]))
+        data, known = _filled(data, factor, out_shape), _filled(known[None], factor, out_shape)[0]
+        height, width = out_shape
+        cells = data.reshape(len(data), height, factor, width, factor)
+        whole = known.reshape(height, factor, width, factor).all(axis=(1, 3))
+        return np.rint(cells.mean(axis=(2, 4))).astype(np.uint8), whole
+
+    return _found(read, valid.shape, model, options)
+
+
+def _filled(data: np.ndarray, factor: int, shape: tuple[int, int]) -> np.ndarray:
+    """Last rows and columns repeated until each cell of `shape` is whole."""
+    missing = [(0, max(0, n * factor - have)) for n, have in zip(shape, data.shape[1:], strict=True)]
+    padded = np.pad(data, [(0, 0), *missing], mode="edge")
+    return padded[:, : shape[0] * factor, : shape[1] * factor]
+
+
+def _found(
+    read: Read, shape: tuple[int, int], model: Model, options: TwoStepOptions | None
+) -> tuple[dict[int, np.ndarray], Statistics]:
+    two_step = TwoStep(model, options or TwoStepOptions(types=parse_types("")))
+    masks = {t.id: np.zeros(shape, np.bool_) for t in two_step.types}
+    for piece in two_step.stream(read, *shape, StreamPlan(workers=1)):
+        masks[piece.type_id][slices(piece.window)] |= piece.mask
+    return masks, two_step.statistics

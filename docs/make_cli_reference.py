@@ -66,7 +66,8 @@ def commands() -> Iterator[tuple[str, Any]]:
         if not inner:
             yield f"clearscene {name}", command
         for word, subcommand in (inner or {}).items():
-            yield f"clearscene {name} {word}", subcommand
+            is_default = word == getattr(command, "default_command", None)
+            yield f"clearscene {name}" if is_default else f"clearscene {name} {word}", subcommand
 
 
 def options_of(command: Any) -> set[str]:
@@ -110,6 +111,8 @@ def _kind(hint: Any) -> str:
     """What to write behind an option; nothing for a switch."""
     if get_origin(hint) in (Union, types.UnionType):
         hint = next(part for part in get_args(hint) if part is not type(None))
+    if get_origin(hint) is list:
+        return f"{KINDS.get(get_args(hint)[0], '')}, repeatable"
     if get_origin(hint) is Literal:
         return ", ".join(f"`{choice}`" for choice in get_args(hint))
     return KINDS.get(hint, "")

@@ -24,6 +24,7 @@ GAP = 12
 
 
 def main() -> None:
+    """Draw the picture and write it."""
     with tempfile.TemporaryDirectory() as folder:
         scene, run = Path(folder) / "scene.tif", Path(folder) / "run"
         make_scene(SceneSpec(2048, 2730, seed=5, defects=frozenset(BY_NAME)), scene)

@@ -13,19 +13,42 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from clearscene.errors import ClearsceneError
+    from clearscene.fusion.api import fuse
+    from clearscene.fusion.options import FuseOptions
+    from clearscene.fusion.result import FuseReport
     from clearscene.inspection.api import inspect
     from clearscene.inspection.options import InspectOptions
     from clearscene.inspection.result import Report
+    from clearscene.masking.api import MaskResult, mask
+    from clearscene.masking.options import MaskOptions
 
-__all__ = ["ClearsceneError", "InspectOptions", "Report", "__version__", "inspect"]
+__all__ = [
+    "ClearsceneError",
+    "FuseOptions",
+    "FuseReport",
+    "InspectOptions",
+    "MaskOptions",
+    "MaskResult",
+    "Report",
+    "__version__",
+    "fuse",
+    "inspect",
+    "mask",
+]
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "ClearsceneError": "clearscene.errors",
+    "FuseOptions": "clearscene.fusion.options",
+    "FuseReport": "clearscene.fusion.result",
     "InspectOptions": "clearscene.inspection.options",
+    "MaskOptions": "clearscene.masking.options",
+    "MaskResult": "clearscene.masking.api",
     "Report": "clearscene.inspection.result",
+    "fuse": "clearscene.fusion.api",
     "inspect": "clearscene.inspection.api",
+    "mask": "clearscene.masking.api",
 }
 
 

@@ -91,11 +91,13 @@ class BandBlender:
         left, right = max(tile.col, self.start), min(tile.col + tile.width, self.stop)
         inside = slice(left - tile.col, right - tile.col)
         cols = slice(left - self.start, right - self.start)
-        weight, part = self._taper[:, inside], values[:, :, inside]
+        weight, counts = self._taper[:, inside], None
         if valid is not None and not valid[:, inside].all():
-            weight = weight * valid[:, inside]
-            part = np.where(valid[:, inside], part, 0)  # values there may be NaN
-        self._sums[:, rows, cols] += np.asarray(part, np.float32) * weight
+            counts = valid[:, inside]
+            weight = weight * counts
+        for total, value in zip(self._sums[:, rows, cols], values[:, :, inside], strict=True):
+            part = value if counts is None else np.where(counts, value, 0)  # values there may be NaN
+            total += np.asarray(part, np.float32) * weight  # plane by plane, which fits into the cache of a core
         self._weights[rows, cols] += weight
         self._touched.append((tile.row, tile.row + tile.height, left, right))
 

@@ -15,6 +15,7 @@
     |-- OptionError         (ValueError)   an option has a value that cannot be used
     |-- OutputError         (OSError)      a result cannot be written
     |-- ResultError         (OSError)      a run folder is missing, incomplete or unreadable
+    |-- ConflictError       (RuntimeError) something was changed by somebody else meanwhile
     `-- MissingExtraError   (ImportError)  an optional package is not installed
 
 Every message says what is wrong, the value, and the place; `hint` says what to do.
@@ -23,6 +24,7 @@ Every message says what is wrong, the value, and the place; `hint` says what to 
 __all__ = [
     "BandError",
     "ClearsceneError",
+    "ConflictError",
     "DatasetError",
     "GridError",
     "MissingExtraError",
@@ -105,3 +107,17 @@ class ResultError(ClearsceneError, OSError):
 
 class MissingExtraError(ClearsceneError, ImportError):
     """An optional package is needed and not installed."""
+
+
+class ConflictError(ClearsceneError, RuntimeError):
+    """What was to be changed was changed by somebody else meanwhile.
+
+    Args:
+        message: As in `ClearsceneError`.
+        hint: As in `ClearsceneError`.
+        keys: Feature ids in question.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", keys: tuple[int, ...] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.keys = keys

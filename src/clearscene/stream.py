@@ -77,6 +77,7 @@ def plan_stream(
     n_bands: int = 3,
     workers: int = 2,
     memory_limit: int,
+    network_size: int | None = None,
 ) -> StreamPlan:
     """Fit workers and strip width into `memory_limit` bytes for a scene `width` pixels wide.
 
@@ -87,14 +88,18 @@ def plan_stream(
         tiles    s^2 * (ahead * (5 b + 4 n) + workers * 8 n)
         strip    strip_width / r * 4 (n + 1) * (2 s)          accumulator, with room for rows that wait
 
-    and, for the largest s, `workers * 800 s^2` for the network and `s * 2048 * 16 n` for what the consumer
+    and, for the largest s, `workers * 800 s^2` for the network (of `network_size` in place of s, if it sees
+    tiles made smaller) and `s * 2048 * 16 n` for what the consumer
     holds. If a strip of one tile does not fit, fewer workers are taken; then the strip is made as wide
     as the rest allows, up to the scene.
 
     Raises:
         OptionError: The limit does not hold a strip of one tile with one worker.
     """
-    plans = [_plan(width, specs, n_classes=n_classes, n_bands=n_bands, workers=n) for n in range(workers, 0, -1)]
+    seen = network_size or max(s.size for s in specs)
+    plans = [
+        _plan(width, specs, n_classes=n_classes, n_bands=n_bands, workers=n, seen=seen) for n in range(workers, 0, -1)
+    ]
     free = memory_limit - RESERVED_BYTES
     fitting = next((plan for plan in plans if plan.needs(plan.narrowest) <= free), None)
     if fitting is None:
@@ -121,13 +126,13 @@ class _Need:
         return self.fixed + strip * self.per_column
 
 
-def _plan(width: int, specs: Sequence[TileSpec], *, n_classes: int, n_bands: int, workers: int) -> _Need:
+def _plan(width: int, specs: Sequence[TileSpec], *, n_classes: int, n_bands: int, workers: int, seen: int) -> _Need:
     largest, narrowest = max(s.size for s in specs), max(s.tile_size for s in specs)
     tile_bytes = 2 * workers * (5 * n_bands + 4 * n_classes) + workers * 8 * n_classes
     return _Need(
         workers=workers,
         fixed=sum(s.size**2 for s in specs) * tile_bytes
-        + largest**2 * workers * NETWORK_BYTES_PER_PIXEL
+        + seen**2 * workers * NETWORK_BYTES_PER_PIXEL
         + largest * PIECE_WIDTH * 16 * n_classes,
         per_column=sum(8 * (n_classes + 1) * s.size / s.reduction for s in specs),
         narrowest=min(width, narrowest),

@@ -3,6 +3,8 @@
 import json
 import pickle
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -429,3 +431,38 @@ def test_openvino_answers_like_onnx_runtime(folder):
         answers.append((screening.logits, model.segment(image, screening.features)))
     np.testing.assert_allclose(answers[0][0], answers[1][0], rtol=1e-4)
     np.testing.assert_allclose(answers[0][1], answers[1][1], rtol=1e-4)
+
+
+def test_openvino_answers_calls_at_once_with_a_graph_each(plain, monkeypatch):
+    """Two requests of one compiled graph wait for each other: of two cores one did nothing."""
+    pytest.importorskip("openvino", reason="openvino is not installed")
+    from clearscene.models.openvino_graph import OpenVinoGraph
+
+    made, compiled = [], OpenVinoGraph._compiled
+    monkeypatch.setattr(OpenVinoGraph, "_compiled", lambda graph: made.append(1) or compiled(graph))
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    graph = load_graph(plain / "model.onnx", device="openvino")
+    assert len(made) == 1
+    for _ in range(2):  # the second time both are there already
+        with graph._request() as one, graph._request() as two:
+            assert one is not two
+            assert not graph._room.acquire(blocking=False)  # a third call waits: the cores are busy
+        assert len(made) == 2
+
+
+def test_ctrl_c_is_heard_after_openvino_was_let_go_in_another_thread(plain):
+    """Its CPU plugin swaps the signal stack of the thread that loads it; unloaded elsewhere, a signal was fatal."""
+    pytest.importorskip("openvino", reason="openvino is not installed")
+    code = (  # in a process of its own: where it goes wrong, the process ends by a fault
+        "import gc, signal, sys, threading\n"
+        "from pathlib import Path\n"
+        "from clearscene.models.session import load_graph\n"
+        "held = [load_graph(Path(sys.argv[1]), device='openvino')]\n"
+        "thread = threading.Thread(target=lambda: (held.clear(), gc.collect()))\n"
+        "thread.start(); thread.join()\n"
+        "signal.signal(signal.SIGINT, lambda *_: print('heard'))\n"
+        "signal.raise_signal(signal.SIGINT)\n"
+    )
+    words = [sys.executable, "-c", code, str(plain / "model.onnx")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "heard\n"), done.stderr

@@ -148,6 +148,15 @@ def test_options_alone_are_enough(images, tmp_path):
     assert [chips.image(r).shape for r in chips.records()] == [(3, 96, 96)] * 2
 
 
+def test_a_split_without_scenes_is_said(images, tmp_path):
+    (tmp_path / "one").mkdir()
+    shutil.copy(images / "rgb" / "field03.tif", tmp_path / "one")
+    words = ("--source", tmp_path / "one", "-n", 1, "--size", 64, "--out", tmp_path / "c", "-q")
+    stderr = clearscene("synth", "chips", *words, check=0).stderr
+    assert stderr.count("warning: none of the 1 images is of a scene for") == 2
+    assert "hint: name more scenes, or a source with split = " in stderr
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

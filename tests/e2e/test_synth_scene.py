@@ -18,6 +18,8 @@ from clearscene.synth.scene import SceneSpec, make_scene
 from clearscene.synth.truth import read_truth
 
 HEIGHT, WIDTH = 731, 1093
+PLACE = {"row": 2, "col": 3, "height": 40, "width": 50}
+DEFECT = {"id": 1, "kind": next(iter(BY_KIND)), **PLACE, "severity": 0.5, "seed": 7}
 
 
 @pytest.fixture(scope="module")
@@ -199,6 +201,17 @@ def test_options_are_checked(tmp_path, folder):
         make_scene(SceneSpec(100, 400), tmp_path / "file" / "scene.tif")
     with pytest.raises(ResultError, match="nowhere"):
         read_truth(tmp_path / "nowhere.tif")
+    for wrong in ('"a"', '[{"id": 1}]', "[3]", "null", "[[]]"):
+        (tmp_path / "wrong_truth.json").write_text(f'{{"defects": {wrong}}}')
+        with pytest.raises(ResultError, match=r"wrong\.tif cannot be read from wrong_truth\.json"):
+            read_truth(tmp_path / "wrong.tif")
+    for document in ("[]", "3", '{"defects": [' + json.dumps(DEFECT | {"kind": "fog"}) + "]}"):
+        (tmp_path / "wrong_truth.json").write_text(document)
+        with pytest.raises(ResultError, match=r"wrong\.tif cannot be read"):
+            read_truth(tmp_path / "wrong.tif")
+    (tmp_path / "wrong_truth.json").write_text('{"defects": [' + json.dumps(DEFECT | {"row": "x"}) + "]}")
+    with pytest.raises(ResultError, match="row"):
+        read_truth(tmp_path / "wrong.tif")
     other = make_scene(SceneSpec(100, 400, defects=frozenset()), tmp_path / "other.tif")
     with pytest.raises(ResultError, match="400 x 100"):
         found_against_placed(other.class_map, read_truth(folder / "scene.tif"))

@@ -268,20 +268,21 @@ def test_any_scales_work_and_reach_the_edges(tmp_path, reductions):
 
 
 class CellsModel:
-    """Screens by red: a cell of 8 px shows a trace where it is bright, the tile where any cell does."""
+    """Screens by red: a cell (of 8 px) shows a trace where it is bright, the tile where any cell does."""
 
     has_screen = True
 
-    def __init__(self, model):
-        self.manifest, self._model = model.manifest, model
+    def __init__(self, model, n_cells=(4, 4)):
+        self.manifest, self._model, self.n_cells = model.manifest, model, n_cells
 
     def prepare(self, display, valid):
         return self._model.prepare(display, valid)
 
     def screen(self, image):
-        red = image[0, 0].reshape(4, 8, 4, 8).mean(axis=(1, 3))  # a tile of 32 px
+        rows, cols = self.n_cells
+        red = image[0, 0].reshape(rows, 32 // rows, cols, 32 // cols).mean(axis=(1, 3))  # a tile of 32 px
         types = self.manifest.screen.types
-        cells = np.full((len(types), 4, 4), -9.0, np.float32)
+        cells = np.full((len(types), rows, cols), -9.0, np.float32)
         cells[types.index("stitching_trace")] = (red - 0.3) * 100
         return Screening(cells.max(axis=(1, 2)), {}, cells)
 
@@ -307,3 +308,21 @@ def test_a_scene_within_one_tile_is_not_read_at_a_coarser_scale(tmp_path):
     for (height, width), n_tiles in (((30, 32), 1), ((30, 33), 3)):
         scene, valid = make_scene(height, width, 2)
         assert run(model, scene, valid)[2].tiles == n_tiles
+
+
+def test_a_scene_within_one_tile_of_a_coarser_scale_is_read_no_coarser(tmp_path):
+    model = Model.load(brightness_folder(tmp_path, tile_size=32, reductions=(1, 2, 4)), device="cpu")
+    for size, reductions in ((32, [1]), (64, [1, 2]), (65, [1, 2, 4])):
+        assert [grid.spec.reduction for grid in TwoStep(model)._grids(20, size)] == reductions
+
+
+@pytest.mark.parametrize(("n_cells", "reach"), [((4, 4), (8, 8)), ((8, 4), (4, 8)), ((4, 8), (8, 4))])
+def test_cells_lie_where_they_were_computed_in_a_scene_that_ends_within_one(tmp_path, n_cells, reach):
+    """27 rows and 29 columns in a tile of 32 px: the last cell is cut, the others keep their size."""
+    model = CellsModel(Model.load(brightness_folder(tmp_path, tile_size=32, reductions=(1,)), device="cpu"), n_cells)
+    scene = np.full((3, 27, 29), 100, np.uint8)
+    scene[0, 8:16, 8:16] = 250
+    masks, _, _ = run(model, scene, np.ones((27, 29), bool))
+    rows, cols = np.nonzero(masks[TRACE])
+    assert (rows.min(), rows.max() + 1) == (8 - reach[0], 16 + reach[0])  # whole cells, and one more around
+    assert (cols.min(), cols.max() + 1) == (8 - reach[1], 16 + reach[1])

@@ -8,8 +8,9 @@ from affine import Affine
 
 from clearscene.errors import DatasetError, OptionError, OutputError
 from clearscene.synth import sources
-from clearscene.synth.catalog import generators_of
-from clearscene.synth.chips import ChipMaker, open_set
+from clearscene.synth.catalog import GENERATORS, ORDER, generators_of
+from clearscene.synth.chip_making import open_set
+from clearscene.synth.chips import ChipMaker
 from clearscene.synth.mosaic import reduced_ground
 from clearscene.synth.real_clouds import RealClouds
 from clearscene.synth.recipe import ChipsRecipe, SourceSpec
@@ -122,3 +123,22 @@ def test_a_sheet_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=r"s\.png cannot be written"):
         write_sheet(np.zeros((4, 5, 3), np.uint8), tmp_path / "file" / "s.png")
+
+
+def test_real_clouds_alone_are_clouds_enough(tmp_path):
+    """Only the split that has real clouds can make some."""
+    recipe = labeled(tmp_path, split="train").model_copy(
+        update={
+            "generators": {entry.name: 0.0 for entry in GENERATORS if entry.type == "cloud"},
+            "types": {name: 0.0 for name in ORDER if name not in ("cloud", "missing")},
+            "labeled": 0.0,
+            "clean": 0.0,
+        }
+    )
+    clean = recipe.sources[0].model_copy(update={"split": "train"})
+    maker = ChipMaker(recipe.model_copy(update={"sources": (clean, recipe.sources[1])}))
+    made = [maker.make(k).record for k in range(6)]
+    assert any("cloud.real" in record.parameters for record in made)
+    clean = clean.model_copy(update={"split": "val"})
+    maker = ChipMaker(recipe.model_copy(update={"sources": (clean, recipe.sources[1])}))
+    assert {label for k in range(4) for label in maker.make(k).record.labels} == {"missing"}

@@ -50,7 +50,10 @@ def test_all_wrong_keys_are_named_with_their_values():
         ({"data": {"chips": [{"folder": "a"}], "size": 100}}, "size 100 is no multiple of 32"),
         ({"network": {"name": "resnet50"}}, "no two-head network"),
         ({"network": {"kind": "screening", "name": "slim"}}, "resnet50, swinv2-base"),
-        ({"network": {"kind": "screening", "name": "resnet50", "frozen": ["conv1"]}}, "two-head networks only"),
+        (
+            {"network": {"kind": "screening", "name": "resnet50", "frozen": ["conv1"]}},
+            "two-head and mask networks only",
+        ),
         ({"loss": {"positive_weights": {"clouds": 2}}}, "positive_weights names ['clouds']"),
         ({"loss": {"class_weights": {"stripe": 2}}}, "class_weights names ['stripe']"),
         ({"augment": {"gain": [1.2, 0.8]}}, "smallest, largest"),

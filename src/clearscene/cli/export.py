@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 PRECISIONS = ("float32", "float16", "int8")
+_MEASURE = "Measuring"
 
 
 def command(
@@ -28,7 +29,11 @@ def command(
     precision: Annotated[str, typer.Option(help="float32, float16 (weights only) or int8.")] = "float16",
     chips: Annotated[
         list[Path] | None,
-        typer.Option(help="Set of chips to measure with.", show_default="those the training was judged by"),
+        typer.Option(
+            help="Set of chips to measure with.",
+            show_default="those the training was judged by",
+            rich_help_panel=_MEASURE,
+        ),
     ] = None,
     screen: Annotated[
         Path | None,
@@ -42,11 +47,12 @@ def command(
             help="Largest accepted difference of a logit from the trained network.",
             show_default="0.01, 0.25 or 5 by precision",
             min=0,
+            rich_help_panel=_MEASURE,
         ),
     ] = None,
     deepness: Annotated[bool, typer.Option("--deepness", help="Also a graph for QGIS's Deepness plugin.")] = False,
-    speed: Annotated[bool, typer.Option(help="Measure the speed on this machine.")] = True,
-    threads: Annotated[int, typer.Option(help="Threads of the validation.", min=1)] = 1,
+    speed: Annotated[bool, typer.Option(help="Measure the speed on this machine.", rich_help_panel=_MEASURE)] = True,
+    threads: Annotated[int, typer.Option(help="Threads of the validation.", min=1, rich_help_panel=_MEASURE)] = 1,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a model that is there.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")] = False,
 ) -> None:

@@ -1,5 +1,6 @@
 """The progress bar of a batch: the scene, its stage, the time left. Goes to stderr."""
 
+from collections.abc import Mapping
 from types import TracebackType
 
 from rich.console import Console
@@ -16,7 +17,9 @@ SHARES = {"scan": 0.1, "detect": 0.7, "model": 0.7, "polygons": 0.05, "write": 0
 class SceneProgress:
     """A bar over all scenes and one over the current scene; call it as a `BatchProgress`."""
 
-    def __init__(self, console: Console, *, n_scenes: int, is_quiet: bool) -> None:
+    def __init__(
+        self, console: Console, *, n_scenes: int, is_quiet: bool, shares: Mapping[str, float] = SHARES
+    ) -> None:
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
@@ -28,7 +31,7 @@ class SceneProgress:
             transient=True,
             disable=is_quiet or not console.is_terminal,
         )
-        self._n_scenes = n_scenes
+        self._n_scenes, self._shares = n_scenes, dict(shares)
         self._batch = self._progress.add_task("all scenes", total=n_scenes, visible=n_scenes > 1)
         self._scene = self._progress.add_task("", total=1.0, visible=False)
 
@@ -47,15 +50,11 @@ class SceneProgress:
             self._progress.advance(self._batch)
             self._progress.update(self._scene, visible=False)
             return
-        before = sum(part for name, part in SHARES.items() if _comes_before(name, stage))
+        names = list(self._shares)
+        before = sum(self._shares[name] for name in names[: names.index(stage)])
         self._progress.update(
             self._scene,
             description=f"{scene_name(scene)}: {stage}",
-            completed=min(1.0, before + SHARES[stage] * share),
+            completed=min(1.0, before + self._shares[stage] * share),
             visible=True,
         )
-
-
-def _comes_before(one: str, other: str) -> bool:
-    names = list(SHARES)
-    return names.index(one) < names.index(other)

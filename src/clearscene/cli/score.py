@@ -14,6 +14,7 @@ from clearscene.inspection.rerender import check_scene, rerender, rerender_index
 from clearscene.inspection.rescore import rescore
 from clearscene.inspection.result import Change, Report, TypeSummary
 from clearscene.inspection.run_folder import open_run
+from clearscene.inspection.signature import signature_holds
 from clearscene.inspection.taxonomy import BY_NAME, Group
 from clearscene.inspection.units import lot_of
 
@@ -48,6 +49,9 @@ def command(
     if report != before or scene or not page.is_file():
         rerender(run, before=before, scene=scene or None)
         rerender_index(run)
+    signature = report.signature
+    if signature is not None and signature_holds(open_run(run)) is False:
+        typer.echo(f"The findings were changed after {signature.name} signed on {signature.at:%Y-%m-%d}.", err=True)
     if as_json:
         record = report.model_dump(mode="json", include={"score", "types", "units", "changes"})
         typer.echo(json.dumps(record, ensure_ascii=False, indent=2))

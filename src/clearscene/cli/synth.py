@@ -16,9 +16,12 @@ from clearscene.errors import OptionError
 from clearscene.inspection.taxonomy import BY_NAME, TYPES, parse_types
 from clearscene.raster.bands import parse_bands
 from clearscene.synth.catalog import GENERATORS, LOOKALIKES, Generator
+from clearscene.synth.chip_making import Maker, empty_splits, make_chips, open_set
 from clearscene.synth.chip_set import SPLITS, ChipRecord, ChipSet
-from clearscene.synth.chips import ChipMaker, make_chips, open_set
+from clearscene.synth.chips import ChipMaker
 from clearscene.synth.degrade_scene import degrade_scene
+from clearscene.synth.mask_chips import MaskChipMaker
+from clearscene.synth.mask_recipe import is_for_masks, load_mask_recipe
 from clearscene.synth.recipe import ChipsRecipe, SourceSpec, checked_recipe, load_recipe
 from clearscene.synth.scene import DTypeName, SceneSpec, make_scene
 from clearscene.synth.sheet import draw_sheet, write_sheet
@@ -83,9 +86,12 @@ def chips(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")] = False,
 ) -> None:
     """Make training chips: real ground, generated defects, exact masks and words."""
-    wanted = _recipe(recipe, source or [], n=n, size=size, seed=seed)
-    maker = ChipMaker(wanted)  # before a set is opened, or cleared: it may refuse
-    writer = open_set(out, wanted, overwrite=overwrite)
+    given = {key: value for key, value in (("n", n), ("size", size), ("seed", seed)) if value is not None}
+    maker = _maker(recipe, source or [], given)  # before a set is opened, or cleared: it may refuse
+    for split in empty_splits(maker):
+        typer.echo(f"warning: none of the {len(maker.sources)} images is of a scene for {split}", err=True)
+        typer.echo(f'hint: name more scenes, or a source with split = "{split}" in a recipe', err=True)
+    writer = open_set(out, maker.recipe, sources=maker.sources, overwrite=overwrite)
     start = time.perf_counter()
     before = len(writer.done)
     with _progress("making chips", quiet) as step:
@@ -136,13 +142,19 @@ def degrade(
         typer.echo(written)
 
 
-def _recipe(
-    path: Path | None, sources: list[Path], *, n: int | None, size: int | None, seed: int | None
-) -> ChipsRecipe:
+def _maker(path: Path | None, sources: list[Path], given: dict[str, int]) -> Maker:
+    """Makes chips of inspection, or of cloud masks where the recipe says so."""
+    if path is None or not is_for_masks(path):
+        return ChipMaker(_recipe(path, sources, given))
+    if sources:
+        raise OptionError(f"{path} is for masks; --source does not say which bands are which.", hint="Add it there.")
+    return MaskChipMaker(load_mask_recipe(path, given))
+
+
+def _recipe(path: Path | None, sources: list[Path], given: dict[str, int]) -> ChipsRecipe:
     """The recipe of a file, with what the options name instead."""
     if path is None and not sources:
         raise OptionError("No images are named.", hint="Give --source FOLDER, or --recipe FILE.")
-    given = {key: value for key, value in (("n", n), ("size", size), ("seed", seed)) if value is not None}
     named = tuple(SourceSpec(folder=folder) for folder in sources)
     if path is None:
         return checked_recipe({"sources": [s.model_dump() for s in named], **given}, "the options")

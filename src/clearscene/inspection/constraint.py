@@ -137,6 +137,8 @@ def constrain(
     excluded = np.isneginf(shift)
     if not shift.any():
         return logits
+    if not excluded.any():
+        return np.asarray(logits + shift[:, None, None], np.float32)
     adjusted = np.where(excluded[:, None, None], -np.inf, logits + np.where(excluded, 0, shift)[:, None, None])
     if constraint.mode is Mode.ABSOLUTE and constraint.absolute_mode is AbsoluteMode.BACKGROUND:
         best = logits.argmax(axis=0)

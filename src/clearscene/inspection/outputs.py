@@ -2,12 +2,10 @@
 
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 from rasterio.enums import Resampling
 
-from clearscene.atomic import replacing
 from clearscene.grid import Grid
 from clearscene.inspection.class_map import class_bands, confidence_bands
 from clearscene.inspection.clean import Regions
@@ -23,7 +21,7 @@ from clearscene.vector.formats import write_geojson, write_shapefile
 from clearscene.vector.geopackage import write_geopackage
 from clearscene.vector.layer import Layer
 from clearscene.vector.outline import to_map
-from clearscene.vector.style import write_qml
+from clearscene.vector.style import Category, write_qml, write_raster_qml
 
 __all__ = ["write_class_map", "write_class_style", "write_confidence", "write_copies", "write_polygons"]
 
@@ -41,20 +39,8 @@ def write_class_map(path: Path, grid: Grid, regions: Mapping[int, Regions], insp
 
 
 def write_class_style(path: Path) -> None:
-    """Write the QGIS style of the class map: types in their colors, the background clear.
-
-    The color table inside a GeoTIFF has no transparency, so without this the background is black.
-    """
-    root = ElementTree.Element("qgis", version="3.28.0", styleCategories="Symbology")
-    renderer = ElementTree.SubElement(ElementTree.SubElement(root, "pipe"), "rasterrenderer")
-    renderer.attrib.update({"type": "paletted", "band": "1", "opacity": "1", "alphaBand": "-1", "nodataColor": ""})
-    palette = ElementTree.SubElement(renderer, "colorPalette")
-    for defect in TYPES:
-        entry = {"value": str(defect.id), "color": defect.color, "alpha": "255"}
-        ElementTree.SubElement(palette, "paletteEntry", entry, label=f"{defect.title} {defect.title_zh}")
-    ElementTree.indent(root)
-    with replacing(path) as part:
-        ElementTree.ElementTree(root).write(part, encoding="utf-8", xml_declaration=False)
+    """Write the QGIS style of the class map: types in their colors, the background clear."""
+    write_raster_qml(path, [Category(str(t.id), f"{t.title} {t.title_zh}", t.color) for t in TYPES])
 
 
 def write_confidence(path: Path, grid: Grid, regions: Mapping[int, Regions]) -> None:

@@ -9,6 +9,7 @@ nothing of files and stretches:
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import shapely
@@ -260,8 +261,14 @@ def _ground_length(scene: SceneInfo, row: float, col: float, n_cols: int) -> flo
     ends = [transform * (col, row), transform * (col + n_cols, row)]
     try:
         xs, ys = zip(*ends, strict=True)
-        lons, lats = Transformer.from_crs(CRS.from_user_input(scene.crs), 4326, always_xy=True).transform(xs, ys)
+        lons, lats = _to_lonlat(scene.crs).transform(xs, ys)
     except Exception:  # pyproj raises several kinds; a report without scale bar beats no report
         return None
     metres = Geod(ellps="WGS84").inv(lons[0], lats[0], lons[1], lats[1])[2]
     return metres if math.isfinite(metres) and metres > 0 else None
+
+
+@lru_cache(maxsize=4)
+def _to_lonlat(crs: str) -> Transformer:
+    """From a CRS to longitude and latitude; made once for all crops, because PROJ takes 0.1 s to choose the way."""
+    return Transformer.from_crs(CRS.from_user_input(crs), 4326, always_xy=True)

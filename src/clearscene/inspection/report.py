@@ -46,11 +46,13 @@ class _Card:
         return (self.finding.bounds_px[0] + self.finding.bounds_px[2]) // 2
 
 
-def write_report(report: Report, folder: Path, *, pictures: Pictures, lang: str = "en") -> Path:
+def write_report(
+    report: Report, folder: Path, *, pictures: Pictures, lang: str = "en", is_signature_broken: bool = False
+) -> Path:
     """Write `folder/report.html`, whole or not at all, and return its path.
 
     The file fetches nothing: images are data URIs and the style is inside. Text from the record is
-    escaped, whatever it holds.
+    escaped, whatever it holds. A signature is shown, and `is_signature_broken` says that it covers other findings.
 
     Raises:
         OptionError: `lang` is unknown.
@@ -81,6 +83,7 @@ def write_report(report: Report, folder: Path, *, pictures: Pictures, lang: str 
             "cards": cards,
             "version": report.clearscene_version,
             "created": report.created,
+            "is_signature_broken": is_signature_broken,
         },
     )
     return _write(folder / HTML_NAME, html)

@@ -20,10 +20,11 @@ from clearscene.inspection.quicklook import Pictures, make_pictures
 from clearscene.inspection.report import HTML_NAME, write_json, write_report
 from clearscene.inspection.result import Report, SceneInfo
 from clearscene.inspection.run_folder import open_run
+from clearscene.inspection.signature import signature_holds
 from clearscene.raster.scene import Scene, open_scene
 from clearscene.raster.stretch import Stretch
 
-__all__ = ["check_scene", "rerender", "rerender_index"]
+__all__ = ["check_scene", "open_inspected", "rerender", "rerender_index", "stretch_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -56,11 +57,12 @@ def rerender(run: str | Path, *, before: Report | None = None, scene: str | Path
         what = "has no pictures" if pictures.quicklook is None else "keeps its old pictures, without new findings"
         hint = "If it has moved, name it with --scene."
         logger.warning("The report %s: the scene %s cannot be used: %s %s", what, place, error.message, hint)
-    page = write_report(report, held.folder, pictures=pictures, lang=report.lang)
+    is_broken = signature_holds(held) is False
+    page = write_report(report, held.folder, pictures=pictures, lang=report.lang, is_signature_broken=is_broken)
     if "pdf" in report.files and not _print(page, held.folder / report.files["pdf"]):
         files = {name: file for name, file in report.files.items() if name != "pdf"}
         report = report.model_copy(update={"files": files})
-        write_report(report, held.folder, pictures=pictures, lang=report.lang)
+        write_report(report, held.folder, pictures=pictures, lang=report.lang, is_signature_broken=is_broken)
         write_json(report, held.folder)
     return page
 
@@ -79,7 +81,7 @@ def check_scene(run: str | Path, scene: str | Path) -> None:
         SceneError: It cannot be read, or has another size.
     """
     info = open_run(run).report.scene
-    with _opened(info, str(scene)):
+    with open_inspected(info, str(scene)):
         pass
 
 
@@ -94,8 +96,12 @@ def _print(page: Path, pdf: Path) -> bool:
     return True
 
 
-def _opened(info: SceneInfo, path: str) -> Scene:
-    """The scene of a record, as it lies at `path`, open."""
+def open_inspected(info: SceneInfo, path: str) -> Scene:
+    """The scene of a record, as it lies at `path`, open.
+
+    Raises:
+        SceneError: It cannot be read, or has another size.
+    """
     # The three colors of a palette are one band, which open_scene finds by itself.
     colors = {info.bands.get(name) for name in ("red", "green", "blue")} - {None}
     scene = open_scene(path, info.bands if len(colors) == 3 else None)
@@ -110,8 +116,8 @@ def _opened(info: SceneInfo, path: str) -> Scene:
 
 
 def _pictures(report: Report, geometries: dict[int, BaseGeometry], path: str) -> Pictures:
-    with _opened(report.scene, path) as scene:
-        stretch = _stretch_of(report)
+    with open_inspected(report.scene, path) as scene:
+        stretch = stretch_of(report)
 
         def read_rgb(window: Window, out_shape: tuple[int, int]) -> NDArray[np.uint8]:
             pixels, _ = scene.read_safely(window, out_shape=out_shape)
@@ -140,7 +146,7 @@ def _decoded(text: bytes) -> Image:
     return np.asarray(picture, np.uint8)[..., ::-1]
 
 
-def _stretch_of(report: Report) -> Stretch:
+def stretch_of(report: Report) -> Stretch:
     """The stretch that the report records."""
     record = report.scene.stretch
     low, high = float(record.get("low", 0)), float(record.get("high", 255))

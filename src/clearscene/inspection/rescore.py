@@ -8,10 +8,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from getpass import getuser
 from pathlib import Path
 
+import numpy as np
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from clearscene.errors import ClearsceneError, OptionError, VectorError
 from clearscene.grid import Grid
@@ -19,29 +22,24 @@ from clearscene.inspection.bilingual import Bilingual
 from clearscene.inspection.measure_shape import Sizes, measure_shape
 from clearscene.inspection.options import Encoding
 from clearscene.inspection.outputs import write_copies
-from clearscene.inspection.polygon_file import defect_of, to_pixels
+from clearscene.inspection.polygon_file import to_pixels
 from clearscene.inspection.report import write_json
 from clearscene.inspection.report_texts import Texts, say, word
-from clearscene.inspection.result import Change, Finding, Report, ScoreRecord, Status, TypeSummary
+from clearscene.inspection.result import Change, Finding, Report, ScoreRecord, Status, TypeSummary, UnitScore
+from clearscene.inspection.row_values import status_of, type_of
 from clearscene.inspection.run_folder import Row, RunFolder, check_writable, keep_standard, open_run, write_layers
-from clearscene.inspection.scoring import Extent, Rest, judge_readability, score_findings, type_penalties
+from clearscene.inspection.scoring import Extent, Rest, judge_readability, price_findings
 from clearscene.inspection.standard import Standard, load_standard
 from clearscene.inspection.summary import summarize
-from clearscene.inspection.taxonomy import BY_NAME, TYPES, DefectType, Group
-from clearscene.inspection.texts import WORDS
+from clearscene.inspection.taxonomy import BY_NAME, DefectType, Group
 from clearscene.inspection.units import Unit, score_units, units_of_centers
 from clearscene.vector.layer import Layer, read_layer
 
-__all__ = ["rescore"]
+__all__ = ["rescore", "score_rows"]
 
 logger = logging.getLogger(__name__)
 
-_TYPE_COLUMNS = ("type", "type_id", "type_en", "type_zh")
 _PERSON = "person"
-_STATUSES = {"已接受": Status.ACCEPTED, "已确认": Status.ACCEPTED, "已拒绝": Status.REJECTED} | {
-    word.casefold(): s for s in Status for word in (s.value, *WORDS[s])
-}
-"""What people write for a status: the key, or the word of either report."""
 _SLACK_PX = 4
 """How far a drawn outline may lie outside the detected pixels: dilation, simplification and rounding."""
 
@@ -100,6 +98,34 @@ def rescore(run: str | Path, *, standard: Standard | str | Path | None = None, w
     return report
 
 
+def score_rows(
+    run: RunFolder,
+    rows: Sequence[Row],
+    standard: Standard,
+    *,
+    bad: dict[int, ClearsceneError] | None = None,
+    known: dict[Row, Finding] | None = None,
+) -> Report:
+    """What `rescore` would make of these rows; nothing is written, and no change is recorded.
+
+    Law: `rescore` of a file that holds `rows` leaves these findings and this score.
+
+    Args:
+        run: The run as it was recorded last.
+        rows: Features of the `defects` layer, in the order of the file.
+        standard: By which to score.
+        bad: Filled with the error of each row that cannot be understood, by feature id; such a row is then left
+            out. None raises it.
+        known: What was read of rows before, against the same record; rows that are not in it are added.
+
+    Raises:
+        VectorError: As `rescore`, if `bad` is None.
+    """
+    findings = _read_findings(rows, run, _Edits(), bad, known)
+    kept = [row for row in rows if row.fid not in bad] if bad else list(rows)
+    return _scored(run, standard, findings, kept)
+
+
 def _copy_layer(run: RunFolder) -> None:
     """Write the Shapefile and the GeoJSON of a run, where it has them, from the `defects` layer as it stands."""
     formats = {"shp", "geojson"} & run.report.files.keys()
@@ -123,21 +149,39 @@ def _encoding_of(cpg: Path) -> Encoding:
     return "GBK" if is_gbk else "UTF-8"
 
 
-def _read_findings(rows: Sequence[Row], run: RunFolder, edits: _Edits) -> list[Finding]:
-    """A finding for each row, with `edits` filled: compared with the record of the run."""
+def _read_findings(
+    rows: Sequence[Row],
+    run: RunFolder,
+    edits: _Edits,
+    bad: dict[int, ClearsceneError] | None = None,
+    read: dict[Row, Finding] | None = None,
+) -> list[Finding]:
+    """A finding for each row, with `edits` filled: compared with the record of the run.
+
+    An id that the record does not know is kept by the first row that has it: the review page gives such ids.
+    """
     known = {finding.id: finding for finding in run.report.findings}
     keepers = _keepers(rows, known)
     number = max([0, *known, *(row.values["id"] for row in rows if _is_id(row))])
-    findings = []
+    findings, taken = [], set(known)
     for row in rows:
         try:
-            old = known[row.values["id"]] if row.fid in keepers else None
-            if old is None:
+            if row.fid in keepers:
+                finding = read.get(row) if read is not None else None
+                findings.append(finding or _updated(known[row.values["id"]], row, run, edits))
+                if read is not None:
+                    read[row] = findings[-1]
+                continue
+            own = int(row.values["id"]) if _is_id(row) and row.values["id"] > 0 else 0
+            if own in taken or own == 0:
                 number += 1
-                findings.append(_added(number, row, run, edits))
-            else:
-                findings.append(_updated(old, row, run, edits))
+                own = number
+            taken.add(own)
+            findings.append(_added(own, row, run, edits))
         except ClearsceneError as error:
+            if bad is not None:
+                bad[row.fid] = error
+                continue
             place = f"{error.message} (feature {row.fid} of {run.gpkg})"
             raise VectorError(place, hint=error.hint) from error
     for deleted in sorted(set(known) - {f.id for f in findings}):
@@ -164,9 +208,9 @@ def _keepers(rows: Sequence[Row], known: Mapping[int, Finding]) -> set[int]:
 
 def _added(number: int, row: Row, run: RunFolder, edits: _Edits) -> Finding:
     """The finding for a polygon that a person has drawn."""
-    defect = _type_of(row, None)
+    defect = type_of(row, None)
     sizes = _measured(row, run.grid)
-    status = _status_of(row, Status.ADDED)
+    status = status_of(row, Status.ADDED)
     finding = {
         "id": number,
         "detector": _PERSON,
@@ -180,7 +224,7 @@ def _added(number: int, row: Row, run: RunFolder, edits: _Edits) -> Finding:
 
 def _updated(old: Finding, row: Row, run: RunFolder, edits: _Edits) -> Finding:
     """The finding of the record with what a person has changed."""
-    defect, status, remark = _type_of(row, old), _status_of(row, old.status), row.text("remark")
+    defect, status, remark = type_of(row, old), status_of(row, old.status), row.text("remark")
     is_moved = not row.is_as_scored if row.is_as_scored is not None else _looks_moved(old, row)
     update: dict[str, object] = {"status": status, "remark": remark} | _type_fields(defect)
     if status != old.status:
@@ -221,6 +265,7 @@ def _size_fields(sizes: Sizes, defect: DefectType, report: Report) -> dict[str, 
     }
 
 
+@lru_cache(maxsize=4096)  # a review scores after every gesture, and most rows are then the same objects
 def _measured(row: Row, grid: Grid) -> Sizes:
     sizes = measure_shape(row.polygon, grid)
     if sizes is None:
@@ -234,40 +279,6 @@ def _looks_moved(old: Finding, row: Row) -> bool:
     return any(abs(now - then) > _SLACK_PX for now, then in apart)
 
 
-def _type_of(row: Row, old: Finding | None) -> DefectType:
-    """The type that a row names; of several columns, the one that differs from the record."""
-    named = {}
-    for column in _TYPE_COLUMNS:
-        if row.text(column):
-            named[column] = defect_of(row.values[column])
-            if named[column] is None:
-                allowed = ", ".join(f"{t.name} ({t.id})" for t in TYPES)
-                raise VectorError(
-                    f"A polygon has {column} {row.text(column)!r}, which is no type.", hint=f"The types are {allowed}."
-                )
-    now = {defect for defect in named.values() if defect is not None}
-    changed = now - {BY_NAME[old.type]} if old is not None else now
-    if len(changed) > 1:
-        both = " and ".join(sorted(defect.name for defect in changed))
-        raise VectorError(f"A polygon is called {both} at once.", hint="Change one of its type columns only.")
-    if changed:
-        return changed.pop()
-    if old is None:
-        raise VectorError("A new polygon has no type.", hint="Fill one of type, type_id, type_en or type_zh.")
-    return BY_NAME[old.type]
-
-
-def _status_of(row: Row, default: Status) -> Status:
-    text = row.text("status")
-    if not text:
-        return default
-    status = _STATUSES.get(text.casefold())
-    if status is None:
-        known = ", ".join(f"{s} ({WORDS[s][1]})" for s in Status)
-        raise VectorError(f"A polygon has the status {text!r}, which is unknown.", hint=f"Write one of {known}.")
-    return status
-
-
 def _scored(run: RunFolder, standard: Standard, findings: list[Finding], rows: Sequence[Row]) -> Report:
     """The report with new penalties, score, sums and units."""
     old, pixels = run.report, run.report.pixels
@@ -278,32 +289,45 @@ def _scored(run: RunFolder, standard: Standard, findings: list[Finding], rows: S
     undrawn = {summary.type: _rest_of(summary, old) for summary in old.types if summary.n_not_drawn}
     rest = {name: r for name, r in undrawn.items() if not _all_rejected(name, findings)}
     px, m2 = pixels.inspected, pixels.inspected_m2
-    findings, score = score_findings(findings, standard, inspected_px=px, inspected_m2=m2, rest=rest)
-    penalties = type_penalties(findings, standard, inspected_px=px, inspected_m2=m2, rest=rest)
+    findings, scored = price_findings(findings, standard, inspected=Extent(px, m2), rest=rest)
     why_not = {summary.type: summary.reason for summary in old.types if summary.reason is not None}
-    types = summarize(findings, penalties=penalties, rest=undrawn, not_inspected=why_not, inspected=Extent(px, m2))
-    px_of = {unit.unit: unit.inspected_px for unit in old.units}
-    outline = shapely.box(0, 0, run.grid.width, run.grid.height)
-    inside = [shapely.intersection(polygon, outline) for polygon in polygons]  # the part whose size the finding has
-    undrawn_of = {unit.unit: {name: Rest(*size) for name, size in unit.undrawn.items()} for unit in old.units}
-    scores = score_units(findings, inside, units, standard=standard, inspected_px=px_of, grid=run.grid, rest=undrawn_of)
-    scores = [new.model_copy(update={"bounds": unit.bounds}) for new, unit in zip(scores, old.units, strict=True)]
+    types = summarize(findings, penalties=scored.by_type, rest=undrawn, not_inspected=why_not, inspected=Extent(px, m2))
+    scores = _unit_scores(run, standard, findings, polygons) if units else []
     return old.model_copy(
-        update={"findings": findings, "score": judge_readability(score, pixels), "types": types, "units": scores}
+        update={
+            "findings": findings,
+            "score": judge_readability(scored.record, pixels),
+            "types": types,
+            "units": scores,
+        }
     )
 
 
-def _units(run: RunFolder) -> list[Unit]:
+def _unit_scores(
+    run: RunFolder, standard: Standard, findings: Sequence[Finding], polygons: Sequence[BaseGeometry]
+) -> list[UnitScore]:
+    """The scores of the units of a run that has some."""
+    old, units = run.report.units, _units(run)
+    px_of = {unit.unit: unit.inspected_px for unit in old}
+    outline = shapely.box(0, 0, run.grid.width, run.grid.height)
+    inside = list(shapely.intersection(np.array(polygons, object), outline))  # the part whose size the finding has
+    undrawn_of = {unit.unit: {name: Rest(*size) for name, size in unit.undrawn.items()} for unit in old}
+    scores = score_units(findings, inside, units, standard=standard, inspected_px=px_of, grid=run.grid, rest=undrawn_of)
+    return [new.model_copy(update={"bounds": unit.bounds}) for new, unit in zip(scores, old, strict=True)]
+
+
+@lru_cache(maxsize=8)
+def _units(run: RunFolder) -> tuple[Unit, ...]:
     """The units of the record by their polygons in the `units` layer; by their bounds where that lacks one."""
     drawn = run.unit_polygons() if run.report.units else {}
     outline = shapely.box(0, 0, run.grid.width, run.grid.height)
-    return [
+    return tuple(
         Unit(
             unit.unit,
             drawn.get(unit.unit) or shapely.intersection(to_pixels(shapely.box(*unit.bounds), run.grid), outline),
         )
         for unit in run.report.units
-    ]
+    )
 
 
 def _rest_of(summary: TypeSummary, report: Report) -> Rest:

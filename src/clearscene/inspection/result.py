@@ -15,6 +15,7 @@ from clearscene.inspection.bilingual import Bilingual
 __all__ = [
     "SCHEMA_VERSION",
     "Change",
+    "Decision",
     "Detector",
     "Finding",
     "NotInspected",
@@ -22,6 +23,7 @@ __all__ = [
     "Report",
     "SceneInfo",
     "ScoreRecord",
+    "Signature",
     "Status",
     "Timing",
     "TypeSummary",
@@ -186,6 +188,23 @@ class Change(_Record):
     what: Bilingual
 
 
+Decision = Literal["accepted", "accepted_with_reservations", "rejected"]
+"""What a person who signs says of the scene."""
+
+
+class Signature(_Record):
+    """A person's name under the report, for the findings as they were then."""
+
+    name: str
+    at: datetime
+    decision: Decision
+    remark: str = ""
+    digest: str = Field(description="SHA-256 of the findings: numbers, types, statuses, remarks and polygons.")
+    score: float
+    grade: str
+    standard: str
+
+
 class Report(_Record):
     """All of `report.json`."""
 
@@ -205,3 +224,4 @@ class Report(_Record):
     timing: Timing
     files: dict[str, str] = Field(default={}, description="Output name to file name inside the run folder.")
     changes: list[Change] = []
+    signature: Signature | None = Field(default=None, description="The newest; null until somebody has signed.")

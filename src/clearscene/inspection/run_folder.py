@@ -2,9 +2,10 @@
 
 import hashlib
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ class RunFolder:
     gpkg: Path
     report: Report
 
-    @property
+    @cached_property
     def grid(self) -> Grid:
         """The grid of the scene."""
         return grid_of(self.report.scene)
@@ -83,8 +84,8 @@ class RunFolder:
         kept = self.folder / STANDARD_NAME
         return load_standard(kept if kept.exists() else self.report.score.standard)
 
-    def rows(self) -> list[Row]:
-        """The features of the `defects` layer as they stand, in the order of the file.
+    def rows(self, fids: Collection[int] | None = None) -> list[Row]:
+        """The features of the `defects` layer as they stand, in the order of the file; those of `fids` only, if given.
 
         Raises:
             ResultError: The file has no such layer, or cannot be read.
@@ -93,7 +94,7 @@ class RunFolder:
             with edit(self.gpkg) as database:
                 column, key = _defects_column(database), _key_column(database)
                 shapes = _hashes(database)
-                found = database.execute(f'SELECT * FROM "defects" ORDER BY "{key}"').fetchall()
+                found = _features(database, key, fids)
         except sqlite3.DatabaseError as error:
             raise ResultError(f"The layer defects of {self.gpkg} cannot be read: {error}.") from error
         return [
@@ -221,6 +222,18 @@ def _update(
     for i, row in enumerate(plain_rows(kept)):
         place = [values[i] for values in where.values()]
         database.execute(f'UPDATE "{table}" SET {assignments}{condition}', [*row.values(), *place])
+
+
+def _features(database: sqlite3.Connection, key: str, fids: Collection[int] | None) -> list[sqlite3.Row]:
+    """Rows of `defects` in the order of their ids; few are asked for by their ids, many are picked out."""
+    query = f'SELECT * FROM "defects" ORDER BY "{key}"'
+    if fids is None:
+        return database.execute(query).fetchall()
+    if len(fids) > 500:
+        return [values for values in database.execute(query) if values[key] in fids]
+    marks = ", ".join("?" * len(fids))
+    query = f'SELECT * FROM "defects" WHERE "{key}" IN ({marks}) ORDER BY "{key}"'
+    return database.execute(query, list(fids)).fetchall()
 
 
 def _row(values: dict[str, Any], *, column: str, key: str, shapes: Mapping[int, str], grid: Grid) -> Row:

@@ -122,7 +122,10 @@ class Square:
     type_id: int
     confidence: float
     traced: NDArray[np.bool_] | None = None
-    """(cell row, cell col) over the window: where the seam runs; None: nobody knows, all of it counts."""
+    """(cell row, cell col) from the window's upper left corner on: where the seam runs; None: nobody knows, all
+    of it counts. The last cells may reach past the window."""
+    cell: tuple[float, float] = (1.0, 1.0)
+    """Rows and columns of a cell, in scene pixels."""
 
     def mask(self, part: Window) -> NDArray[np.bool_]:
         """Which pixels (row, col) of `part`, a piece of the square's window, are marked."""
@@ -131,8 +134,8 @@ class Square:
         n_rows, n_cols = self.traced.shape
         rows = np.arange(part.row_off - self.window.row_off, part.row_off - self.window.row_off + part.height)
         cols = np.arange(part.col_off - self.window.col_off, part.col_off - self.window.col_off + part.width)
-        by_row = np.minimum((rows * n_rows / self.window.height).astype(np.intp), n_rows - 1)
-        by_col = np.minimum((cols * n_cols / self.window.width).astype(np.intp), n_cols - 1)
+        by_row = np.minimum((rows / self.cell[0]).astype(np.intp), n_rows - 1)
+        by_col = np.minimum((cols / self.cell[1]).astype(np.intp), n_cols - 1)
         return self.traced[np.ix_(by_row, by_col)]
 
 
@@ -276,23 +279,29 @@ class Scale:
         statistics.flag(flagged)
         for kind in self._job.boundaries:
             if kind.name in flagged and (self.is_native or spec.scales.get(kind.name) == "all"):
-                square = Square(tile.window, kind.id, chances[kind.name], self._traced(screening, kind, tile))
+                traced, cell = self._traced(screening, kind, tile)
                 with self._lock:
-                    self._squares.append(square)
+                    self._squares.append(Square(tile.window, kind.id, chances[kind.name], traced, cell))
         return screening
 
-    def _traced(self, screening: Screening, kind: DefectType, tile: Tile) -> NDArray[np.bool_] | None:
-        """Cells of a flagged tile that show the type, with their neighbors; None if no cell stands out."""
+    def _traced(
+        self, screening: Screening, kind: DefectType, tile: Tile
+    ) -> tuple[NDArray[np.bool_] | None, tuple[float, float]]:
+        """Cells of a flagged tile that show the type, with their neighbors, and their size; None if no cell stands out.
+
+        Cells are laid over the padded tile, so those past its edge are cut off; their size is in scene pixels.
+        """
         spec = self._job.model.manifest.screen
         if screening.cells is None or spec is None:
-            return None
-        size = self.grid.spec.size
+            return None, (1.0, 1.0)
         chances = sigmoid(screening.cells[spec.types.index(kind.name)])  # (cell row, cell col) of the padded tile
-        n_rows, n_cols = (-(-n * len(chances) // size) for n in (tile.height, tile.width))
+        size = self.grid.spec.size
+        n_rows, n_cols = (-(-n * k // size) for n, k in zip((tile.height, tile.width), chances.shape, strict=True))
+        cell = (self.factor * size / chances.shape[0], self.factor * size / chances.shape[1])
         hit = chances[:n_rows, :n_cols] >= CELL_CHANCE
         if not hit.any():
-            return None
-        return cv2.dilate(hit.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.bool_)
+            return None, cell
+        return cv2.dilate(hit.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.bool_), cell
 
     def _is_wanted(self, screening: Screening | None) -> bool:
         """True if a type that may vote at this scale is flagged, or nothing was screened."""
@@ -312,17 +321,17 @@ class Scale:
         return screening.logits[order]
 
     def _folded(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Background and voters only; (class, row, col) in the order of the voters.
+        """Background and voters only; (class, row, col) in the order of the voters. Changes what it is given.
 
         At the native scale the first plane is the strongest competitor that may not win (background
         and types not asked for); at a reduced one it is all that may not vote, added up.
         """
-        index = [i for i, _ in self.voters]
-        if index == list(range(1, len(probabilities))):  # all but the background: nothing to fold
-            return probabilities
-        others = np.delete(probabilities, index, axis=0)
-        rest = others.max(axis=0) if self.is_native else others.sum(axis=0)
-        return np.concatenate([rest[None], probabilities[index]])
+        kept = [0, *(i for i, _ in self.voters)]
+        join = np.maximum if self.is_native else np.add
+        for other in sorted(set(range(len(probabilities))) - set(kept)):
+            join(probabilities[0], probabilities[other], out=probabilities[0])
+        # Classes that stand first, as those of the shipped model do, need no copy.
+        return probabilities[: len(kept)] if kept == list(range(len(kept))) else probabilities[kept]
 
 
 def _is_plain(*indices: NDArray[np.intp]) -> bool:

@@ -22,6 +22,7 @@ __all__ = [
     "Rest",
     "Scored",
     "judge_readability",
+    "price_findings",
     "score_findings",
     "score_items",
     "type_penalties",
@@ -123,13 +124,25 @@ def score_findings(
     nothing, and if all are rejected the score is 100; the penalties of the findings and of the
     undrawn `rest` (by type) add up to 100 - score, unless that would be more than 100.
     """
+    priced, scored = price_findings(findings, standard, inspected=Extent(inspected_px, inspected_m2), rest=rest or {})
+    return priced, scored.record
+
+
+def price_findings(
+    findings: Sequence[Finding], standard: Standard, *, inspected: Extent, rest: Mapping[str, Rest]
+) -> tuple[list[Finding], Scored]:
+    """What `score_findings` and `type_penalties` give, from one pass; a finding whose price is right stays itself."""
     live = [i for i, finding in enumerate(findings) if finding.status != Status.REJECTED]
-    items = [Item.of(findings[i]) for i in live]
-    scored = score_items(items, standard, inspected=Extent(inspected_px, inspected_m2), rest=rest or {})
-    result = [finding.model_copy(update={"error_class": "", "penalty": 0.0}) for finding in findings]
-    for i, error_class, penalty in zip(live, scored.classes, scored.penalties, strict=True):
-        result[i] = findings[i].model_copy(update={"error_class": error_class, "penalty": round(penalty, 6)})
-    return result, scored.record
+    scored = score_items([Item.of(findings[i]) for i in live], standard, inspected=inspected, rest=rest)
+    cost = dict(zip(live, zip(scored.classes, scored.penalties, strict=True), strict=True))
+    return [_priced(finding, *cost.get(i, ("", 0.0))) for i, finding in enumerate(findings)], scored
+
+
+def _priced(finding: Finding, error_class: str, penalty: float) -> Finding:
+    price = {"error_class": error_class, "penalty": round(penalty, 6)}
+    if finding.error_class == error_class and finding.penalty == price["penalty"]:
+        return finding
+    return finding.model_copy(update=price)
 
 
 def judge_readability(score: ScoreRecord, pixels: Pixels) -> ScoreRecord:

@@ -249,6 +249,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "date": ("Date", "日期"),
     "signature": ("Signature", "签名"),
     "decision": ("Decision", "意见"),
+    "signature_broken": (
+        "The findings were changed after {0} signed on {1}: the signature no longer covers this report.",
+        "{0}于 {1} 签署之后，检查结果又有改动：该签名对本报告不再有效。",
+    ),
+    "signed": ("signed: {0}, findings {1}…", "签署：{0}，检查结果摘要 {1}…"),
     "files": ("Files", "成果文件"),
     "made_by": ("Made by clearscene {0} on {1}", "由 clearscene {0} 生成于 {1}"),
     "polygons_are_truth": (
@@ -302,6 +307,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "proposed": ("Proposed", "待确认"),
     "accepted": ("Accepted", "已确认"),
     "rejected": ("Rejected", "已驳回"),
+    "accepted_with_reservations": ("Accepted with reservations", "有保留地通过"),
     "added": ("Added by hand", "人工补充"),
     "rule": ("Rule", "规则"),
     "model": ("Model", "模型"),

@@ -15,6 +15,7 @@ Processing 2023, sections 3.1 to 3.5; there every block is segmented at each siz
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,9 +112,9 @@ class TwoStep:
                 yield from self._strip(scales, height, (start, stop))
 
     def _grids(self, height: int, width: int) -> list[TileGrid]:
-        """The tiles of each scale; a scene that fits into one finer tile is not read at a coarser scale."""
+        """The tiles of each scale; a scene that fits into one tile of a scale is not read at the coarser ones."""
         specs = self.model.manifest.tiles.specs()
-        wide = [spec for spec in specs[1:] if max(height, width) > specs[0].tile_size]
+        wide = [spec for finer, spec in pairwise(specs) if max(height, width) > finer.tile_size]
         return [TileGrid(height, width, spec) for spec in (specs[0], *wide)]
 
     def _strip(self, scales: Sequence[Scale], height: int, columns: tuple[int, int]) -> Iterator[Piece]:

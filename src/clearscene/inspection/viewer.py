@@ -51,7 +51,7 @@ class SceneViewer:
     def __init__(self, scene: Scene, *, aoi: Areas | None = None, ignore: Areas | None = None) -> None:
         self.scene = scene
         self._aoi, self._ignore = aoi, ignore
-        self.collar: Collar = _scan_collar(scene)
+        self.collar: Collar = scan_collar(scene)
         self.stretch: Stretch = scene_stretch(scene, collar_mask=self.collar.mask)
 
     def look(self, window: Window, halo: int) -> Look:
@@ -111,8 +111,8 @@ class SceneViewer:
         return wanted
 
 
-def _scan_collar(scene: Scene) -> Collar:
-    """First pass over the scene, in bands of full rows."""
+def scan_collar(scene: Scene) -> Collar:
+    """The collar of a scene, by one pass over it in bands of full rows."""
     height, width = scene.grid.height, scene.grid.width
     rows = max(16, SCAN_BYTES // (width * len(scene.display_bands) * np.dtype(scene.dtype).itemsize) // 512 * 512)
     scan = CollarScan(height, width, white=scene.white, tolerance=_tolerance(scene))

@@ -46,9 +46,10 @@ class InputSpec(_Section):
     ground_sample_distance_m: tuple[Positive, Positive] | None = Field(
         default=None, description="Smallest and largest pixel, in meters, that the model was trained for."
     )
-    normalization: Literal["fixed", "per_tile"] = Field(
+    normalization: Literal["fixed", "per_tile", "bright_level"] = Field(
         default="fixed",
-        description="fixed: (value / scale - mean) / std; per_tile: mean and std of the tile's valid pixels.",
+        description="fixed: (value / scale - mean) / std; per_tile: mean and std of the tile's valid pixels; "
+        "bright_level: that of cloud masks, red, green, blue and nir by the tile's bright level.",
     )
     scale: Positive = 255.0
     mean: tuple[Number, ...] = ()
@@ -148,7 +149,7 @@ class Manifest(_Section):
     format: Literal[1] = Field(default=1, description="Version of these keys.")
     name: Name
     version: Annotated[str, Field(pattern=r"^[0-9A-Za-z.+-]{1,32}$")]
-    task: Literal["inspection", "cloud_mask", "fusion", "sky"]
+    task: Literal["inspection", "cloud_mask", "quality", "fusion", "sky"]
     license: Text
     description: Text = ""
     input: InputSpec

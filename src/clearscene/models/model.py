@@ -14,7 +14,7 @@ from clearscene.models.graph import Graph, Port
 from clearscene.models.manifest import InputSpec, Manifest, load_manifest
 from clearscene.models.session import Device, load_graph
 
-__all__ = ["CELLS", "SCREENING", "Model", "Screening", "enlarge", "softmax"]
+__all__ = ["CELLS", "SCREENING", "Model", "Screening", "enlarge", "pad", "softmax"]
 
 SCREENING = "logits"
 """Name of the output of `screen.onnx` that holds the screening logits."""
@@ -78,7 +78,7 @@ class Model:
         """What runs the networks."""
         return self._segmenter.provider
 
-    def prepare(self, display: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+    def prepare(self, display: NDArray[np.generic], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Turn a tile (band, row, col) and its valid pixels (row, col) into network input (1, band, row, col).
 
         Invalid pixels enter as zero after normalization, the mean of what the network knows. A tile
@@ -95,7 +95,7 @@ class Model:
                 hint="Name the bands with --bands, or use a model for these bands.",
             )
         image = _normalize(display.astype(np.float32), valid, spec)
-        return _pad(image, self.manifest.tiles.tile_size)[None]
+        return pad(image, self.manifest.tiles.tile_size)[None]
 
     def screen(self, image: NDArray[np.float32]) -> Screening:
         """First step: logits of the types, and features for the second step.
@@ -124,16 +124,28 @@ class Model:
         Raises:
             ModelError: The answer has the wrong shape or numbers that are not finite.
         """
+        return enlarge(self.answer(image, features), image.shape[-1])
+
+    def answer(
+        self, image: NDArray[np.float32], features: dict[str, NDArray[np.float32]] | None = None
+    ) -> NDArray[np.float32]:
+        """Second step at the network's own size: logits (class, row, col), after the temperature.
+
+        Raises:
+            ModelError: The answer has the wrong shape or numbers that are not finite.
+        """
         feeds: dict[str, NDArray[np.generic]] = dict(features or {})
         for port in self._segmenter.inputs:
             feeds.setdefault(port.name, image)
         (logits,) = self._segmenter.run(feeds).values()
         size = image.shape[-1]
         part = logits.shape[-1] if logits.ndim == 4 and 0 < logits.shape[-1] <= size else size
-        self._check_answer("model.onnx", logits, (1, len(self.manifest.classes), part, part))
+        n_classes = len(self.manifest.classes) or 1  # a quality map is one channel without a class
+        self._check_answer("model.onnx", logits, (1, n_classes, part, part))
         if self.manifest.output.kind == "probabilities":
             logits = np.log(np.maximum(logits, np.float32(1e-7)))
-        return enlarge(logits[0] / np.float32(self.manifest.output.temperature), size)
+        scaled: NDArray[np.float32] = logits[0] / np.float32(self.manifest.output.temperature)
+        return scaled
 
     def _check_answer(self, name: str, answer: NDArray[np.float32], shape: tuple[int, ...]) -> None:
         if answer.shape != shape:
@@ -204,7 +216,7 @@ def _normalize(image: NDArray[np.float32], valid: NDArray[np.bool_], spec: Input
     return np.where(valid, image, np.float32(0))
 
 
-def _pad(image: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+def pad(image: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     """Reflect the tile at its lower and right edge until it has `size` rows and columns."""
     missing = [(0, 0), *((0, size - length) for length in image.shape[1:])]
     return np.pad(image, missing, mode="reflect") if any(after for _, after in missing) else image
@@ -214,4 +226,7 @@ def enlarge(logits: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     """Bring logits (class, row, col) of a network with a coarse output to the size of the tile."""
     if logits.shape[-1] == size:
         return logits
-    return np.stack([cv2.resize(plane, (size, size), interpolation=cv2.INTER_LINEAR) for plane in logits])
+    result = np.empty((len(logits), size, size), logits.dtype)
+    for plane, target in zip(logits, result, strict=True):
+        cv2.resize(plane, (size, size), dst=target, interpolation=cv2.INTER_LINEAR)
+    return result

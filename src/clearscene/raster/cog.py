@@ -123,6 +123,16 @@ class CogWriter:
         with _gdal_writes(self.path, Path(self._draft.name)):
             self._draft.write(array, bands and list(bands), window=Window(col, row, width, height))
 
+    def tag(self, tags: Mapping[str, str]) -> None:
+        """Set metadata of the dataset; may be called until the `with` block ends.
+
+        Raises:
+            OutputError: The writer is not open.
+        """
+        if self._draft is None:
+            raise OutputError(f"{self.path} is not open for writing.", hint="Tag inside the `with` block.")
+        self._draft.update_tags(**tags)
+
     def _open(self, draft_path: Path) -> DatasetWriter:
         with no_place_needed():
             return rasterio.open(draft_path, "w", **self._profile)

@@ -95,8 +95,8 @@ def reading() -> Iterator[None]:
         raise RasterioIOError(texts[0].removeprefix("CPLE_AppDefined:"))
 
 
-def open_dataset(path: str | Path) -> DatasetReader:
-    """Open a raster for reading.
+def open_dataset(path: str | Path, level: int | None = None) -> DatasetReader:
+    """Open a raster for reading, or its overview number `level`, counted from 0.
 
     Raises:
         SceneError: It is missing, empty, no raster, broken, or a container of several rasters.
@@ -104,7 +104,7 @@ def open_dataset(path: str | Path) -> DatasetReader:
     _check_file(path)
     try:
         with block_cache():
-            dataset = open_quietly(path)
+            dataset = open_quietly(path, level)
     except GDAL_ERRORS as error:
         raise _cannot_open(path, error) from error
     if dataset.count == 0:
@@ -122,10 +122,10 @@ def no_place_needed() -> Iterator[None]:
         yield
 
 
-def open_quietly(source: str | Path) -> DatasetReader:
-    """Open for reading, without that warning."""
+def open_quietly(source: str | Path, level: int | None = None) -> DatasetReader:
+    """Open for reading, or an overview in its place, without that warning."""
     with no_place_needed():
-        return rasterio.open(source)
+        return rasterio.open(source) if level is None else rasterio.open(source, OVERVIEW_LEVEL=level)
 
 
 def reason_of(error: BaseException) -> str:

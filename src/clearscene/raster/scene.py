@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, Resampling
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
@@ -63,11 +64,14 @@ class Scene:
     """Factor and offset from stored values to physical ones, of the first display band; (1, 0) if none."""
     tags: dict[str, str]
     """Metadata of the dataset and, going before it, of the first display band, `units` among them."""
+    overviews: tuple[int, ...]
+    """Reduction of each overview that can be opened in place of the scene; none of a palette."""
 
-    def __init__(self, path: str | Path, bands: Mapping[str, int] | None = None) -> None:
+    def __init__(self, path: str | Path, bands: Mapping[str, int] | None = None, *, level: int | None = None) -> None:
         self.path = str(path)
         self.name = _name_of(self.path)
-        dataset = open_dataset(path)
+        self._level = level
+        dataset = open_dataset(path, level)
         self._source: str | Path = Path(path) if is_local(path) else str(path)
         self._lock, self._local = Lock(), local()
         self._handles: list[DatasetReader] | None = [dataset]
@@ -99,7 +103,9 @@ class Scene:
         self.block_shape = dataset.block_shapes[first]
         self.scale_offset = dataset.scales[first], dataset.offsets[first]
         self.tags = {**dataset.tags(), **dataset.tags(first + 1), "units": dataset.units[first] or ""}
-        if _is_masked_by_data(dataset, found):
+        masked_by_data = _is_masked_by_data(dataset, found)
+        self.overviews = () if is_palette or masked_by_data else tuple(dataset.overviews(first + 1))
+        if masked_by_data:
             self._source = unmasked(dataset)
         else:
             self._local.handle = dataset
@@ -108,6 +114,23 @@ class Scene:
     def is_color(self) -> bool:
         """False if the display is one gray band."""
         return len(self.display_bands) == 3
+
+    @property
+    def read_source(self) -> str | Path:
+        """What GDAL has to open in order to read as this scene does: the file, or a virtual raster as XML."""
+        return self._source
+
+    @property
+    def is_unmasked(self) -> bool:
+        """True if nothing in the file says that a pixel has no data: no nodata value, mask, alpha or color table."""
+        recipe = self._recipe
+        told = (recipe.alpha, recipe.colors, *recipe.nodata, *recipe.mask_bands)
+        return all(sign is None for sign in told)
+
+    @property
+    def color_table(self) -> NDArray[np.uint8] | None:
+        """(4, index): red, green, blue and alpha of each value of a palette scene, else None."""
+        return self._recipe.colors
 
     def read(
         self,
@@ -232,7 +255,7 @@ class Scene:
             raise SceneError(f"{self.path} is closed.", hint="Read inside the `with` block.")
         handle: DatasetReader | None = getattr(self._local, "handle", None)
         if handle is None:
-            handle = open_quietly(self._source)
+            handle = open_quietly(self._source, self._level)
             with self._lock:
                 if self._handles is not None:
                     self._handles.append(handle)
@@ -259,17 +282,18 @@ class Scene:
             )
 
 
-def open_scene(path: str | Path, bands: Mapping[str, int] | None = None) -> Scene:
+def open_scene(path: str | Path, bands: Mapping[str, int] | None = None, *, level: int | None = None) -> Scene:
     """Open anything that GDAL reads: a file, a /vsi path, an http(s) address; see `Scene`.
 
     Law: masks and overviews beside the file count as those inside. `bands` names bands by
-    1-based number and goes before what the file says.
+    1-based number and goes before what the file says. `level` opens one of `Scene.overviews`,
+    counted from 0, as a scene of its own.
 
     Raises:
         SceneError: It is missing, empty, no raster, broken, complex, or a container of several rasters.
         BandError: `bands` asks for what is not there, or red, green and blue cannot be told.
     """
-    return Scene(path, bands)
+    return Scene(path, bands, level=level)
 
 
 def _name_of(path: str) -> str:

@@ -12,7 +12,7 @@ from rasterio.windows import Window
 
 from clearscene.raster.scene import Scene
 
-__all__ = ["REFLECTANCE_WHITE", "Stretch", "scene_stretch"]
+__all__ = ["REFLECTANCE_WHITE", "Stretch", "reflectance_line", "scene_stretch"]
 
 REFLECTANCE_WHITE = 0.3558
 """Reflectance shown as white: that of Sentinel-2's true color image (DN 3558 of 10,000)."""
@@ -103,11 +103,16 @@ def scene_stretch(scene: Scene, *, collar_mask: Callable[[Window], NDArray[np.bo
 
 def _reflectance_range(scene: Scene) -> tuple[float, float] | None:
     """Stored values of reflectance 0 and of `REFLECTANCE_WHITE`, if metadata give them."""
-    line = _tagged_line(scene) or _sentinel2_line(scene)
+    line = reflectance_line(scene)
     if line is None:
         return None
     factor, offset = line
     return -offset / factor, (REFLECTANCE_WHITE - offset) / factor
+
+
+def reflectance_line(scene: Scene) -> tuple[float, float] | None:
+    """Factor and offset from stored values to reflectance, if the file's metadata give them."""
+    return _tagged_line(scene) or _sentinel2_line(scene)
 
 
 def _tagged_line(scene: Scene) -> tuple[float, float] | None:

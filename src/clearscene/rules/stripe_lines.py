@@ -87,7 +87,8 @@ def find_lines(plane: NDArray[np.int16], valid: NDArray[np.bool_], criteria: Cri
     if plane.shape[0] < 4 or plane.shape[1] < criteria.length:
         return []
     steps = plane[1:] - plane[:-1]
-    steps[~(valid[1:] & valid[:-1])] = 0
+    if not valid.all():
+        steps *= valid[1:] & valid[:-1]
     found = []
     for rows, cols, hardness, width in _candidates(_window_sums(steps, criteria.length), criteria):
         for first in range(0, len(rows), CHUNK):
@@ -117,12 +118,17 @@ def _candidates(
     top, bottom = strong.copy(), strong
     top[1:] &= size[:-1] <= half[1:]  # quiet above
     bottom[:-1] &= size[1:] <= half[:-1]  # quiet below
-    rising = sums > 0
-    pairs = ((top & rising, bottom & ~rising), (top & ~rising, bottom & rising))  # bright, dark
+    # Few windows begin below a step that is quiet above: from here on only those are looked at.
+    upper, rising = np.flatnonzero(top), (sums > 0).ravel()
+    bottom, is_up = bottom.ravel(), rising[upper]
     for width in range(1, min(criteria.max_width, len(sums) - 1) + 1):
-        either = (pairs[0][0][:-width] & pairs[0][1][width:]) | (pairs[1][0][:-width] & pairs[1][1][width:])
-        rows, cols = np.divmod(np.flatnonzero(either), sums.shape[1])
+        n = np.searchsorted(upper, sums.size - width * sums.shape[1])
+        lower = upper[:n] + width * sums.shape[1]
+        is_line = bottom[lower] & (rising[lower] != is_up[:n])  # one steps up, the other down
+        rows, cols = np.divmod(upper[:n][is_line], sums.shape[1])
         rows, cols = _balanced(size, rows, cols, width=width, criteria=criteria)
+        if len(rows) == 0:
+            continue
         hardness = _hardness(sums, rows, cols, width=width, criteria=criteria)
         keep = hardness >= 0
         if keep.any():

@@ -15,6 +15,7 @@ laws of `stripe_lines` are checked.
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,10 +50,12 @@ def find_slanted(planes: list[NDArray[np.int16]], valid: NDArray[np.bool_], crit
     """
     if min(valid.shape) < criteria.length or 2 * len(planes) > MAX_BITS:
         return []
+    is_step = None if valid.all() else valid[1:] & valid[:-1]
     signed = []
     for plane in planes:
         steps = plane[1:] - plane[:-1]
-        steps[~(valid[1:] & valid[:-1])] = 0
+        if is_step is not None:
+            steps *= is_step
         signed += [steps, -steps]
     begins = _begins(signed, criteria)
     level = _runs_along(begins, criteria.length)
@@ -73,15 +76,17 @@ def find_slanted(planes: list[NDArray[np.int16]], valid: NDArray[np.bool_], crit
 def _begins(signed: list[NDArray[np.int16]], criteria: Criteria) -> NDArray[np.uint8]:
     """Bit k is set at [r, c] where `signed[k]` steps up at r and back by about as much within reach."""
     result = np.zeros(signed[0].shape, np.uint8)
-    least = np.uint8(np.ceil(criteria.min_offset))
-    for bit, steps in enumerate(signed):
-        # Bytes are twice as fast; a step over 255, in a color difference, is still a step.
-        up, down = (np.clip(s, 0, 255).astype(np.uint8) for s in (steps, signed[bit ^ 1]))
-        for width in range(1, min(criteria.max_width, len(steps) - 1) + 1):
-            above, below = up[:-width], down[width:]
-            small = np.minimum(above, below)
-            is_line = small >= np.maximum(np.maximum(above, below) >> 1, least)
-            result[:-width] |= is_line.view(np.uint8) << bit
+    # Bytes are twice as fast; a step over 255, in a color difference, is still a step.
+    sizes = [np.asarray(cv2.convertScaleAbs(np.maximum(steps, 0)), np.uint8) for steps in signed]
+    least = [np.maximum(size >> 1, np.uint8(np.ceil(criteria.min_offset))) for size in sizes]
+    for bit in range(len(signed)):
+        up, down, least_up, least_down = sizes[bit], sizes[bit ^ 1], least[bit], least[bit ^ 1]
+        found = np.zeros(result.shape, np.bool_)
+        for width in range(1, min(criteria.max_width, len(up) - 1) + 1):
+            is_line = up[:-width] >= least_down[width:]
+            is_line &= down[width:] >= least_up[:-width]
+            found[:-width] |= is_line
+        result |= found.view(np.uint8) * np.uint8(1 << bit)
     return result
 
 
@@ -98,17 +103,16 @@ def _runs_along(begins: NDArray[np.uint8], length: int) -> NDArray[np.uint8]:
 
 def _chains(begins: NDArray[np.uint8], slant: int, length: int) -> NDArray[np.uint8]:
     """Bits from which a chain of `length` columns starts that stays or moves by `slant` rows."""
-    height, width = begins.shape
-    chains = begins.copy()
+    chains, ahead = begins.copy(), np.empty_like(begins)
+    # Row r + slant of the last step, at the row r it is reached from.
+    upper, lower = slice(None, -1), slice(1, None)
+    here, there = (upper, lower) if slant > 0 else (lower, upper)
     for _ in range(length - 1):
-        # Row r + slant of the last step, at the row r it is reached from.
-        ahead = np.zeros((height, width), np.uint8)
-        if slant > 0:
-            ahead[:-1] = chains[1:]
-        else:
-            ahead[1:] = chains[:-1]
-        ahead |= chains
-        chains[:, :-1] = begins[:, :-1] & ahead[:, 1:]
+        if not cv2.countNonZero(chains):  # the ground is given up after some columns
+            break
+        np.copyto(ahead, chains)
+        ahead[here] |= chains[there]
+        np.bitwise_and(begins[:, :-1], ahead[:, 1:], out=chains[:, :-1])
         chains[:, -1] = 0
     return chains
 
@@ -128,7 +132,7 @@ def _trace(
     for k in range(1, length):
         here = paths[:, k - 1]
         stays = (begins[here, cols + k] >> bit) & 1 == 1
-        paths[:, k] = np.clip(np.where(stays, here, here + slant), 0, len(begins) - 1)
+        np.minimum(np.maximum(here + np.where(stays, 0, slant), 0), len(begins) - 1, out=paths[:, k])
     return paths
 
 
@@ -138,21 +142,26 @@ def _examine(
     """Pixels of the chains (n, length) that are straight and keep the laws of a line."""
     straight = _bend(paths) <= MAX_BEND
     paths = paths[straight]
+    if len(paths) == 0:
+        return []
     columns = cols[straight, None] + np.arange(criteria.length)
     last = len(steps) - 1
     around = np.arange(-FLANK, criteria.max_width + FLANK + 1)
-    profile = [steps[np.clip(paths + k, 0, last), columns].astype(np.int32) for k in around]  # (n, length) each
-    sums = np.stack([p.sum(axis=1) for p in profile], axis=1)  # (n, rows around)
+    profile = [steps[np.clip(paths + k, 0, last), columns] for k in around]  # (n, length) each
+    sums = np.stack([p.sum(axis=1, dtype=np.int32) for p in profile], axis=1)  # (n, rows around)
     found = []
     for width in range(1, criteria.max_width + 1):
-        above, below = profile[FLANK], -profile[FLANK + width]
         hardness = hardness_of(sums[:, : width + 2 * FLANK + 1], width=width, criteria=criteria)
-        offset = np.minimum(above.sum(axis=1), below.sum(axis=1))
-        agreement = (2 * criteria.length * np.minimum(above, below) >= offset[:, None]).mean(axis=1)
+        offset = np.minimum(sums[:, FLANK], -sums[:, FLANK + width])
+        hard = np.flatnonzero((hardness >= 0) & (offset >= criteria.min_offset * criteria.length))
+        if len(hard) == 0:
+            continue
+        small = np.minimum(profile[FLANK][hard], -profile[FLANK + width][hard]).astype(np.int32)
+        agreement = (2 * criteria.length * small >= offset[hard, None]).mean(axis=1)
         steady = (agreement - criteria.min_agreement) / (1 - criteria.min_agreement)
-        keep = (hardness >= 0) & (steady >= 0) & (offset >= criteria.min_offset * criteria.length)
-        if keep.any():
-            found.append(_pixels(paths[keep], columns[keep], width, (hardness + steady)[keep] / 2))
+        keep, margin = hard[steady >= 0], (hardness[hard] + steady)[steady >= 0] / 2
+        if len(keep):
+            found.append(_pixels(paths[keep], columns[keep], width, margin))
     return found
 
 

@@ -5,7 +5,7 @@
     DATASET/
       dataset.json       how it was made: the recipe, the version, the scenes by split
       chips.jsonl        one line a chip, appended as chips are finished
-      images/<id>.png    8 bits, red, green, blue, or one gray band
+      images/<id>.png    8 bits, red, green, blue, or one gray band; for masks 16 bits, with near infrared
       masks/<id>.png     8 bits, one type a pixel by the ids of the taxonomy; 255 is to be ignored
 
 A chip is in the set when its line is; a line is written after both of its pictures.
@@ -100,6 +100,24 @@ class ChipSet:
         """The chips of a split, or all of them."""
         return [record for record in self._records if split in (None, record.split)]
 
+    @property
+    def product(self) -> str:
+        """What its masks are about: `inspection` or `mask`."""
+        recipe = self.about.get("recipe")
+        return str(recipe.get("product", "inspection")) if isinstance(recipe, dict) else "inspection"
+
+    def reflectance(self, record: ChipRecord) -> NDArray[np.uint16]:
+        """Reflectance x 10,000 (row, col, band) of red, green, blue, nir, of a set for masks.
+
+        Raises:
+            DatasetError: The picture is missing or broken, or has not four bands of 16 bits.
+        """
+        path = self.folder / record.image
+        image = _decoded(path, cv2.IMREAD_UNCHANGED, np.uint16)
+        if image.ndim != 3 or image.shape[2] != 4:
+            raise DatasetError(f"{path} has not the four bands of a chip for masks.", hint="Make the chip again.")
+        return np.ascontiguousarray(image[..., [2, 1, 0, 3]])
+
     def image(self, record: ChipRecord) -> NDArray[np.uint8]:
         """Display values (band, row, col).
 
@@ -158,13 +176,14 @@ class ChipWriter:
             raise output_error(error, folder) from error
         self.done = {record.id for record in _read_lines(folder / CHIPS)} if (folder / CHIPS).is_file() else set()
 
-    def add(self, record: ChipRecord, image: NDArray[np.uint8], mask: NDArray[np.uint8]) -> None:
+    def add(self, record: ChipRecord, image: NDArray[np.uint8 | np.uint16], mask: NDArray[np.uint8]) -> None:
         """Write both pictures, (band, row, col) and (row, col), then the line.
 
         Raises:
             OutputError: The disk is full or the folder cannot be written.
         """
-        bgr = image[0] if len(image) == 1 else np.ascontiguousarray(image[2::-1].transpose(1, 2, 0))
+        order = [2, 1, 0, *range(3, len(image))]  # as OpenCV has them
+        bgr = image[0] if len(image) == 1 else np.ascontiguousarray(image[order].transpose(1, 2, 0))
         _encode(self.folder / record.image, bgr)
         _encode(self.folder / record.mask, mask)
         line = json.dumps(asdict(record), ensure_ascii=False) + "\n"
@@ -254,17 +273,18 @@ def read_about(folder: Path) -> dict[str, Any]:
     return about if isinstance(about, dict) else {}
 
 
-def _decoded(path: Path, flags: int) -> NDArray[np.uint8]:
+def _decoded(path: Path, flags: int, dtype: type[np.uint8 | np.uint16] = np.uint8) -> NDArray[Any]:
     try:
         image = cv2.imdecode(np.fromfile(path, np.uint8), flags)
     except (OSError, cv2.error) as error:
         raise DatasetError(f"{path} cannot be read: {error}.", hint="Make the chip again.") from error
-    if image is None or image.dtype != np.uint8:
-        raise DatasetError(f"{path} is not a picture of 8 bits.", hint="Make the chip again.")
+    if image is None or image.dtype != dtype:
+        bits = 8 * np.dtype(dtype).itemsize
+        raise DatasetError(f"{path} is not a picture of {bits} bits.", hint="Make the chip again.")
     return np.asarray(image)
 
 
-def _encode(path: Path, image: NDArray[np.uint8]) -> None:
+def _encode(path: Path, image: NDArray[np.uint8 | np.uint16]) -> None:
     encoded = cv2.imencode(path.suffix, image, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
     with replacing(path) as part:
         part.write_bytes(encoded.tobytes())

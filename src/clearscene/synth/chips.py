@@ -4,19 +4,17 @@ Every chip is a function of the recipe and of its number alone, so that sets can
 interrupted and gone on with, and made again anywhere.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clearscene import __version__
 from clearscene.errors import DatasetError, OptionError
 from clearscene.inspection.taxonomy import BY_ID, BY_NAME, NODATA, Group
 from clearscene.synth.catalog import LOOKALIKE, ORDER, REDUCED, Generator, generators_of
-from clearscene.synth.chip_set import CHIPS, DATASET, SPLITS, ChipRecord, ChipWriter, Split, read_about
+from clearscene.synth.chip_set import SPLITS, ChipRecord, Split
 from clearscene.synth.chip_text import describe_chip, label_names
 from clearscene.synth.degraded import Degraded
 from clearscene.synth.looks import Look, draw_look, finish
@@ -25,7 +23,7 @@ from clearscene.synth.real_clouds import RealClouds
 from clearscene.synth.recipe import ChipsRecipe
 from clearscene.synth.sources import Ground, Source, find_sources, read_ground
 
-__all__ = ["Chip", "ChipMaker", "make_chips", "open_set"]
+__all__ = ["Chip", "ChipMaker"]
 
 TRIES = 4
 """Grounds that are tried for a defect that shows on none of them (a blur of water)."""
@@ -42,7 +40,7 @@ class Chip:
     """A chip in memory."""
 
     record: ChipRecord
-    image: NDArray[np.uint8]
+    image: NDArray[np.uint8 | np.uint16]
     """(band, row, col)."""
     mask: NDArray[np.uint8]
     """(row, col)."""
@@ -97,10 +95,20 @@ class ChipMaker:
                 "No source holds clean ground.", hint="Name a source without labels, of a weight above 0."
             )
         self._generators = generators_of(recipe.generators)
-        self._types = [name for name in ORDER if name in self._generators and recipe.types.get(name, 1.0) > 0]
-        if not self._types:
-            raise OptionError("The recipe leaves no type of defect to make.", hint="See types and generators.")
         self._real = {split: RealClouds(self.labeled, split) for split in SPLITS}
+        self._types = {split: [name for name in ORDER if self._can_make(name, split)] for split in SPLITS}
+        if not all(self._types[source.split] for source in self.grounds if source.weight > 0):
+            raise OptionError("The recipe leaves no type of defect to make.", hint="See types and generators.")
+
+    def _can_make(self, name: str, split: Split) -> bool:
+        """True if the recipe wants a type, and a generator or real clouds of the split can make it."""
+        is_there = name in self._generators or (name == "cloud" and self._real_weight(split) > 0)
+        return is_there and self.recipe.types.get(name, 1.0) > 0
+
+    def _real_weight(self, split: Split) -> float:
+        """Weight of the clouds of labeled images, against generators of about 1."""
+        real = self._real[split]
+        return 3.0 * self.recipe.generators.get(real.generator.name, 1.0) if real.is_there else 0.0
 
     def make(self, number: int) -> Chip:
         """Chip `number` of the recipe."""
@@ -108,7 +116,7 @@ class ChipMaker:
         if _weighs(self.labeled) and rng.random() < self.recipe.labeled:
             return self._real_chip(number, rng)
         source = _drawn(self.grounds, rng)
-        wanted = [] if rng.random() < self.recipe.clean else self._wanted(rng)
+        wanted = [] if rng.random() < self.recipe.clean else self._wanted(source.split, rng)
         is_reduced = bool(rng.random() < self.recipe.reduced) and any(t in REDUCED for t in wanted or REDUCED)
         if is_reduced:
             wanted = [name for name in wanted if name in REDUCED]
@@ -120,16 +128,17 @@ class ChipMaker:
         canvas.parameters["reduction"] = REDUCTION if is_reduced else 1
         return self._chip(number, source, canvas, look)
 
-    def _wanted(self, rng: np.random.Generator) -> list[str]:
+    def _wanted(self, split: Split, rng: np.random.Generator) -> list[str]:
         """Types of a chip with defects, in the order in which they go in."""
         two, three = self.recipe.several
         draw = rng.random()
         n = 3 if draw < three else 2 if draw < two + three else 1
-        weights = np.array([self.recipe.types.get(name, 1.0) for name in self._types])
-        n = min(n, len(self._types))
-        chosen = [self._types[i] for i in rng.choice(len(self._types), n, replace=False, p=weights / weights.sum())]
+        types = self._types[split]
+        weights = np.array([self.recipe.types.get(name, 1.0) for name in types])
+        n = min(n, len(types))
+        chosen = [types[i] for i in rng.choice(len(types), n, replace=False, p=weights / weights.sum())]
         first = next((name for name in chosen if name in MOVING), None)
-        return [name for name in self._types if name in chosen and (name not in MOVING or name == first)]
+        return [name for name in types if name in chosen and (name not in MOVING or name == first)]
 
     def _ground(self, source: Source, is_reduced: bool, rng: np.random.Generator) -> tuple[_Canvas, Look]:
         size = self.recipe.size
@@ -147,11 +156,10 @@ class ChipMaker:
         return canvas, look
 
     def _put(self, canvas: _Canvas, name: str, split: Split, rng: np.random.Generator) -> bool:
-        entries = self._generators[name]
-        real = self._real[split]
-        if name == "cloud" and real.is_there:
-            weight = 3.0 * self.recipe.generators.get(real.generator.name, 1.0)
-            entries = [*entries, Generator(real.generator.name, real.generator.degrade, weight)] if weight else entries
+        entries = self._generators.get(name, [])
+        if name == "cloud" and (weight := self._real_weight(split)):
+            real = self._real[split].generator
+            entries = [*entries, Generator(real.name, real.degrade, weight)]
         return canvas.put(_chosen(entries, rng), rng, float(rng.uniform(LEAST_SEVERITY, 1.0)))
 
     def _real_chip(self, number: int, rng: np.random.Generator) -> Chip:
@@ -196,55 +204,6 @@ class ChipMaker:
         return Chip(record, finish(canvas.data, canvas.valid, look), mask)
 
 
-def open_set(folder: Path, recipe: ChipsRecipe, *, overwrite: bool = False) -> ChipWriter:
-    """A writer for the chips of a recipe, going on with what is in the folder.
-
-    Raises:
-        DatasetError: The folder holds chips of another recipe, or of none that is known.
-        OutputError: The folder cannot be written.
-    """
-    is_there = (folder / CHIPS).is_file() or (folder / DATASET).is_file()
-    if is_there and not overwrite and not _is_same(read_about(folder).get("recipe"), recipe):
-        raise DatasetError(
-            f"{folder} holds chips of another recipe.", hint="Use --overwrite, or write to another folder."
-        )
-    writer = ChipWriter(folder, overwrite=overwrite)
-    writer.describe(_about(recipe))
-    return writer
-
-
-def make_chips(maker: ChipMaker, writer: ChipWriter, *, progress: Callable[[int, int], None] | None = None) -> None:
-    """Make all chips of a recipe that are not there yet.
-
-    Law: interrupted and run again over the same images, the set is the same as in one run.
-
-    Raises:
-        OutputError: The disk is full or the folder cannot be written; what is written stays.
-    """
-    recipe = maker.recipe
-    for number in range(recipe.n):
-        if f"{number:06d}" not in writer.done:
-            chip = maker.make(number)
-            writer.add(chip.record, chip.image, chip.mask)
-        if progress:
-            progress(number + 1, recipe.n)
-    writer.describe({**_about(recipe), "scenes": _scenes(maker.sources), "licenses": "those of the sources"})
-
-
-def _about(recipe: ChipsRecipe) -> dict[str, Any]:
-    return {"format": 1, "made_by": f"clearscene {__version__}", "recipe": recipe.model_dump(mode="json")}
-
-
-def _is_same(made: object, recipe: ChipsRecipe) -> bool:
-    """True if a recipe, as it was written down, is this one but for the number of chips."""
-    return isinstance(made, dict) and {**made, "n": 0} == {**recipe.model_dump(mode="json"), "n": 0}
-
-
-def _scenes(sources: Sequence[Source]) -> dict[str, list[str]]:
-    """Keys of the scenes by split."""
-    return {split: sorted({s.scene for s in sources if s.split == split}) for split in SPLITS}
-
-
 def _weighs(sources: Sequence[Source]) -> bool:
     """True if one of them at least can be drawn."""
     return any(source.weight > 0 for source in sources)
@@ -269,7 +228,7 @@ def _turned(ground: Ground, rng: np.random.Generator) -> Ground:
         return np.ascontiguousarray(turned[..., ::-1] if flip else turned)
 
     labels = None if ground.labels is None else turn(ground.labels)
-    return Ground(turn(ground.data), turn(ground.valid), labels, ground.is_reflectance)
+    return Ground(turn(ground.data), turn(ground.valid), labels, ground.is_reflectance, ground.is_gray)
 
 
 def _merged(masks: Mapping[str, NDArray[np.bool_]], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:

@@ -70,4 +70,4 @@ def paste_cloud(
     np.copyto(result, composite(filled(data, valid), kept, texture), where=touched)
     thick = float(-np.log1p(-min(float(kept.max(initial=0.0)), 0.9999)))
     parameters = {"optical_depth": thick, "cover_fraction": float(mask.mean())}
-    return Degraded(result, mask, parameters, context=touched & ~mask)
+    return Degraded(result, mask, parameters, context=touched & ~mask, planes={"opacity": kept})

@@ -37,13 +37,14 @@ def clouded(
     mask, touched = (kept >= MARKED) & valid, (kept > 0) & valid
     noise = grained(data.shape, rng, softness_px=float(rng.uniform(0.0, 0.9)))
     shadow = np.zeros_like(mask)
-    below = ground
+    below, planes = ground, {"opacity": kept}
     if thrown is not None:
         shade = thrown.shade * smoothstep(0.01, 0.1, thrown.shade)
         shade[(kept > 0.6) | ~valid] = 0
         shadow = (shade >= MARKED_SHADE) & ~mask
         touched |= shade > 0
         below = dimmed(ground, shade, noise, strength=thrown.light_lost)
+        planes["light_lost"] = shade * np.float32(thrown.light_lost)
     changed = composite(below, bands, color, scatter_px=int(rng.choice((1, 3, 3, 5))))
     hidden = np.sqrt(kept * (2 - kept)) * np.float32(grain(ground) * rng.uniform(0.4, 1.3))
     noise *= hidden
@@ -52,7 +53,7 @@ def clouded(
     np.copyto(result, changed, where=touched)
     told = {"cover_fraction": float(mask.mean()), "opacity_max": float(kept.max())} | dict(parameters)
     also = {"shadow": shadow} if shadow.any() else {}
-    return Degraded(result, mask, told, also, touched & ~mask & ~shadow)
+    return Degraded(result, mask, told, also, touched & ~mask & ~shadow, planes)
 
 
 def _drifted(bands: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:

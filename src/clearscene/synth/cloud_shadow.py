@@ -81,7 +81,8 @@ def cloud_shadow(
     result = data.copy()
     np.copyto(result, dimmed(filled(data, valid), shade, noise, strength=strength), where=shade > 0)
     told = {"light_lost": strength, "penumbra_px": penumbra, "cover_fraction": float(mask.mean())}
-    return Degraded(result, mask, told, context=(shade > 0) & ~mask)
+    planes = {"light_lost": shade * np.float32(strength)}
+    return Degraded(result, mask, told, context=(shade > 0) & ~mask, planes=planes)
 
 
 def _thrown(height: int, width: int, rng: np.random.Generator) -> tuple[Plane, float]:

@@ -25,6 +25,8 @@ class Degraded:
     context: NDArray[np.bool_] | None = None
     """(row, col), True where values may differ too although no defect is there: the side of a mosaic
     that has another tone, of which only the seam is the defect. None: nowhere."""
+    planes: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    """Planes (row, col) in [0, 1] that the masks were cut from: `opacity` of a cloud, `light_lost` in a shadow."""
 
 
 class Degrade(Protocol):
@@ -97,4 +99,4 @@ def degrade_stored(
         touched |= mask
     result = data.copy()
     result[:, touched] = levels.to_stored(unit.data[:, touched], data.dtype)
-    return Degraded(result, unit.mask, unit.parameters, unit.also, unit.context)
+    return Degraded(result, unit.mask, unit.parameters, unit.also, unit.context, unit.planes)

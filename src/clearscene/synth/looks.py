@@ -39,9 +39,14 @@ class Look:
 
 
 def draw_look(ground: Ground, rng: np.random.Generator, *, jpeg: float) -> Look:
-    """A look at random: satellite ground keeps its reflectance or is stretched, aerial ground may be darkened."""
+    """A look at random: satellite ground keeps its reflectance or is stretched, aerial ground may be darkened.
+
+    Law: gray ground stays gray.
+    """
     kind = rng.random()
     balance = tuple(float(v) for v in np.exp(rng.normal(0.0, 0.04, 3)))
+    if ground.is_gray:
+        balance = (1.0, 1.0, 1.0)
     quality = int(rng.integers(70, 96)) if rng.random() < jpeg else 0
     if ground.is_reflectance:
         gain = 1.0 if kind < 0.5 else float(np.exp(rng.uniform(np.log(0.35), np.log(1.5))))

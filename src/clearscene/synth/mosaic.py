@@ -28,17 +28,19 @@ def reduced_ground(source: Source, near: Sequence[Source], *, size: int, rng: np
     """
     whole = read_ground(source, size=REDUCTION * size, rng=rng) if _is_large(source, REDUCTION * size) else None
     if whole is not None:
-        return Ground(_reduced(whole.data), _whole_cells(whole.valid), None, whole.is_reflectance)
+        return Ground(_reduced(whole.data), _whole_cells(whole.valid), None, whole.is_reflectance, whole.is_gray)
     pieces_a_side = -(-size // PITCH)
     total = np.zeros((3, pieces_a_side * PITCH + BLEND, pieces_a_side * PITCH + BLEND), np.float32)
     weight = np.zeros(total.shape[1:], np.float32)
     valid = np.ones(total.shape[1:], np.bool_)
     taper = _taper(PITCH + BLEND)
     tone: NDArray[np.float32] | None = None
+    is_gray = True
     for row in range(pieces_a_side):
         for col in range(pieces_a_side):
             chosen = source if row == col == 0 else near[int(rng.integers(len(near)))]
             ground = read_ground(chosen, size=REDUCTION * (PITCH + BLEND), rng=rng)
+            is_gray &= ground.is_gray
             piece, tone = _toned(_reduced(ground.data), tone)
             part = (slice(row * PITCH, row * PITCH + PITCH + BLEND), slice(col * PITCH, col * PITCH + PITCH + BLEND))
             total[:, *part] += piece * taper
@@ -47,7 +49,7 @@ def reduced_ground(source: Source, near: Sequence[Source], *, size: int, rng: np
     half = BLEND // 2
     inner = slice(half, half + size)
     joined, valid = (total / weight)[:, inner, inner], valid[inner, inner]
-    return Ground(np.ascontiguousarray(joined), np.ascontiguousarray(valid), None, ground.is_reflectance)
+    return Ground(np.ascontiguousarray(joined), np.ascontiguousarray(valid), None, ground.is_reflectance, is_gray)
 
 
 def _toned(

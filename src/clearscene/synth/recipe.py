@@ -13,20 +13,23 @@ from clearscene.inspection.taxonomy import BY_NAME
 from clearscene.models.manifest import describe_errors
 from clearscene.synth.chip_set import Split
 
-__all__ = ["ChipsRecipe", "SourceSpec", "checked_recipe", "load_recipe"]
+__all__ = ["ChipsRecipe", "Section", "Share", "SourceSpec", "Weight", "checked_recipe", "load_recipe", "read_document"]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """Part of a recipe: unknown keys are errors."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class SourceSpec(_Section):
+class SourceSpec(Section):
     """One `[[sources]]`: a folder of images."""
 
     folder: Path
+    name: str = Field(default="", description="Of the source in the keys of its scenes; default that of the folder.")
     include: str = Field(default="**/*", description="Files, as a glob pattern below the folder.")
     exclude: str = Field(default="", description="A regular expression; files whose names hold it are left out.")
     group: str = Field(
@@ -48,16 +51,25 @@ class SourceSpec(_Section):
         description="Folder of masks of the same names (.png, ids of the taxonomy). Such images are not "
         "clean ground: they are chips by themselves, and their clouds are cut out and pasted elsewhere.",
     )
+    white: float | None = Field(
+        default=None, gt=0, description="Stored value of full white, of 16-bit images that are no reflectance."
+    )
+    scale: float | None = Field(
+        default=None, gt=0, description="Reflectance is value * scale + offset, where 16-bit files do not say so."
+    )
+    offset: float = 0.0
     meters: float | None = Field(default=None, gt=0, description="Size of a pixel; only written down.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         for key in ("exclude", "group"):
             _compiled(getattr(self, key), key)
+        if self.white is not None and self.scale is not None:
+            raise ValueError(f"white {self.white} and scale {self.scale} cannot both hold")
         return self
 
 
-class ChipsRecipe(_Section):
+class ChipsRecipe(Section):
     """The whole recipe. Defaults are those of the seed's data set where it states them."""
 
     sources: tuple[SourceSpec, ...] = Field(min_length=1)
@@ -104,14 +116,22 @@ def load_recipe(path: Path) -> ChipsRecipe:
     Raises:
         OptionError: It is missing, not TOML, or a key is wrong (all wrong keys are named).
     """
+    recipe = checked_recipe(read_document(path), str(path))
+    return recipe.model_copy(update={"sources": tuple(_at(source, path.parent) for source in recipe.sources)})
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """What a TOML file holds, unchecked.
+
+    Raises:
+        OptionError: It is missing or not TOML.
+    """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise OptionError(f"{path} cannot be read: {error.strerror}.", hint="Name a recipe in TOML.") from error
     except ValueError as error:
         raise OptionError(f"{path} is not a TOML file: {error}.") from error
-    recipe = checked_recipe(document, str(path))
-    return recipe.model_copy(update={"sources": tuple(_at(source, path.parent) for source in recipe.sources)})
 
 
 def checked_recipe(document: Mapping[str, Any], place: str) -> ChipsRecipe:

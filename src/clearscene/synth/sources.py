@@ -2,35 +2,61 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from clearscene.errors import ClearsceneError, DatasetError
+from clearscene.errors import DatasetError
 from clearscene.grid import slices
 from clearscene.inspection.taxonomy import NODATA
-from clearscene.raster.scene import Scene, open_scene
-from clearscene.raster.stretch import REFLECTANCE_WHITE
 from clearscene.synth.chip_set import IDS, Split
 from clearscene.synth.recipe import ChipsRecipe, SourceSpec
+from clearscene.synth.source_image import AS_THE_FILE_SAYS, Radiometry, SourceImage, image_of, opened
 
-__all__ = ["Ground", "Source", "find_sources", "read_ground", "read_labels", "shape_of", "split_of"]
+__all__ = [
+    "Ground",
+    "Source",
+    "Splitting",
+    "find_sources",
+    "label_path",
+    "read_ground",
+    "read_labels",
+    "shape_of",
+    "sources_of",
+    "split_of",
+]
 
 SUFFIXES = {".tif", ".tiff", ".jpg", ".jpeg", ".png", ".jp2", ".vrt"}
-REFLECTANCE_SCALE = 10_000.0
-"""Stored 16-bit values to reflectance where nothing else is said, as of Sentinel-2."""
 CACHED, KEPT = 4096, 512 * 512
 """Images kept in memory, of as many pixels at most; from a larger one, windows are read."""
 LEAST_VALID, PLACES = 0.5, 8
 """Share of a window that should be valid, and places that are tried for one."""
+
+
+class Splitting(Protocol):
+    """What of a recipe decides the split of a scene."""
+
+    @property
+    def seed(self) -> int:
+        """Of the recipe."""
+
+    @property
+    def split_seed(self) -> int | None:
+        """Of the splits; None: the same."""
+
+    @property
+    def test(self) -> float:
+        """Share of the scenes."""
+
+    @property
+    def val(self) -> float:
+        """Share of the scenes."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +69,8 @@ class Source:
     split: Split
     weight: float
     labels: Path | None = None
+    radiometry: Radiometry = AS_THE_FILE_SAYS
+    """What the recipe says of its values."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +85,8 @@ class Ground:
     """(row, col) ids, where the source has labels."""
     is_reflectance: bool
     """True: 1 is a reflectance of 0.3558, and values may be above."""
+    is_gray: bool = False
+    """True: the image has one band, so the three are equal and stay so."""
 
 
 def find_sources(recipe: ChipsRecipe) -> list[Source]:
@@ -67,15 +97,31 @@ def find_sources(recipe: ChipsRecipe) -> list[Source]:
     Raises:
         DatasetError: A folder holds no image, or a file does not fit its `group`.
     """
-    found = [source for spec in recipe.sources for source in _of_folder(spec, recipe)]
+    found = [source for spec in recipe.sources for source in sources_of(spec, recipe)]
     splits: dict[str, Split] = {}
     for source in found:
         if splits.setdefault(source.scene, source.split) != source.split:
             raise DatasetError(f"The scene {source.scene} would be in two splits.", hint="See `split` in the recipe.")
+    _check_names(recipe)
     return found
 
 
-def split_of(scene: str, recipe: ChipsRecipe) -> Split:
+def _check_names(recipe: ChipsRecipe) -> None:
+    """Two folders of one name would make one scene of two."""
+    named: dict[str, Path] = {}
+    for spec in recipe.sources:
+        if spec.name:
+            continue
+        folder = spec.folder.resolve()
+        other = named.setdefault(folder.name, folder)
+        if other != folder:
+            raise DatasetError(
+                f"{other} and {folder} have one name, so scenes of the two would be taken for one another.",
+                hint="Give one of them a `name` in the recipe, or both the same one if they show the same scenes.",
+            )
+
+
+def split_of(scene: str, recipe: Splitting) -> Split:
     """The split of a scene: by a digest of its key and the seed, so that new scenes move no old one."""
     seed = recipe.seed if recipe.split_seed is None else recipe.split_seed
     digest = hashlib.sha256(f"{seed}:{scene}".encode()).digest()
@@ -85,21 +131,27 @@ def split_of(scene: str, recipe: ChipsRecipe) -> Split:
     return "val" if place < recipe.test + recipe.val else "train"
 
 
-def _of_folder(spec: SourceSpec, recipe: ChipsRecipe) -> list[Source]:
+def sources_of(spec: SourceSpec, recipe: Splitting) -> list[Source]:
+    """The images of one `[[sources]]`, in the order of their names.
+
+    Raises:
+        DatasetError: The folder holds no image, or a file does not fit its `group`.
+    """
     if not spec.folder.is_dir():
         raise DatasetError(f"{spec.folder} is not a folder.", hint="--source names a folder of images.")
     paths = sorted(p for p in spec.folder.glob(spec.include) if p.suffix.lower() in SUFFIXES)
     paths = [p for p in paths if not (spec.exclude and re.search(spec.exclude, p.name))]
     if spec.labels is not None:
         labels = spec.labels
-        paths = [p for p in paths if labels not in p.parents and _label_path(p, labels).is_file()]
+        paths = [p for p in paths if labels not in p.parents and label_path(p, labels).is_file()]
     if not paths:
         kinds = ", ".join(sorted(SUFFIXES))
         raise DatasetError(f"{spec.folder} holds no image ({kinds}) that fits.", hint="See include, exclude, labels.")
     weight = spec.weight / len(paths)
-    scenes = [f"{spec.folder.name}/{_scene_key(p, spec)}" for p in paths]
+    scenes = [f"{spec.name or spec.folder.name}/{_scene_key(p, spec)}" for p in paths]
+    radiometry = Radiometry(spec.white, spec.scale, spec.offset)
     return [
-        Source(p, scene, spec.split or split_of(scene, recipe), weight, spec.labels)
+        Source(p, scene, spec.split or split_of(scene, recipe), weight, spec.labels, radiometry)
         for p, scene in zip(paths, scenes, strict=True)
     ]
 
@@ -116,7 +168,8 @@ def _scene_key(path: Path, spec: SourceSpec) -> str:
     return key
 
 
-def _label_path(path: Path, folder: Path) -> Path:
+def label_path(path: Path, folder: Path) -> Path:
+    """Where the labels of an image lie."""
     return folder / f"{path.stem}.png"
 
 
@@ -129,19 +182,18 @@ def read_ground(source: Source, *, size: int, rng: np.random.Generator) -> Groun
     Raises:
         DatasetError: The image or its labels cannot be read.
     """
-    height, width = shape_of(source)
+    image = _image(source)
     for _ in range(PLACES):
-        top, left = (int(rng.integers(0, max(1, n - size + 1))) for n in (height, width))
-        window = Window(left, top, min(size, width - left), min(size, height - top))
-        stored, valid = _read_part(source.path, window, is_kept=height * width <= KEPT)
+        top, left = (int(rng.integers(0, max(1, n - size + 1))) for n in (image.height, image.width))
+        window = Window(left, top, min(size, image.width - left), min(size, image.height - top))
+        stored, valid = _read_part(source.path, window, image)
         if valid.mean() >= LEAST_VALID:
             break
-    is_reflectance = stored.dtype != np.uint8
-    white = REFLECTANCE_SCALE * REFLECTANCE_WHITE if is_reflectance else 255.0
-    data = np.stack([_filled_up(band, size) for band in stored.astype(np.float32) * np.float32(1 / white)])
+    shown = image.display(stored)
+    data = np.stack([_filled_up(band, size) for band in (np.repeat(shown, 3, axis=0) if len(shown) == 1 else shown)])
     classes = read_labels(source)
     labels = None if classes is None else _filled_up(classes[slices(window)], size)
-    return Ground(data, _filled_up(valid, size), labels, is_reflectance)
+    return Ground(data, _filled_up(valid, size), labels, image.is_reflectance, len(shown) == 1)
 
 
 def read_labels(source: Source) -> NDArray[np.uint8] | None:
@@ -150,7 +202,9 @@ def read_labels(source: Source) -> NDArray[np.uint8] | None:
     Raises:
         DatasetError: The image or its labels cannot be read, or do not fit.
     """
-    return None if source.labels is None else _read_labels(source.path, source.labels)
+    if source.labels is None:
+        return None
+    return _read_labels(source.path, source.labels, shape_of(source))
 
 
 def shape_of(source: Source) -> tuple[int, int]:
@@ -159,7 +213,12 @@ def shape_of(source: Source) -> tuple[int, int]:
     Raises:
         DatasetError: The image cannot be read.
     """
-    return _shape(source.path)
+    image = _image(source)
+    return image.height, image.width
+
+
+def _image(source: Source) -> SourceImage:
+    return image_of(source.path, source.radiometry)
 
 
 def _filled_up(plane: NDArray[Any], size: int) -> NDArray[Any]:
@@ -168,55 +227,33 @@ def _filled_up(plane: NDArray[Any], size: int) -> NDArray[Any]:
     return np.pad(plane, missing, mode="symmetric") if any(after for _, after in missing) else plane
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Scene]:
-    try:
-        with open_scene(path) as scene:
-            yield scene
-    except ClearsceneError as error:
-        raise DatasetError(
-            f"{path} cannot be read as ground for chips: {error.message}", hint=error.hint or "Mend it, or exclude it."
-        ) from error
-
-
-@cache
-def _shape(path: Path) -> tuple[int, int]:
-    with _opened(path) as scene:
-        return scene.grid.height, scene.grid.width
-
-
-def _read_part(path: Path, window: Window, *, is_kept: bool) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-    """Stored values (3, row, col) and valid (row, col) of a window; from memory, if the image is kept there."""
-    if not is_kept:
-        return _read(path, window)
-    data, valid = _read_whole(path)
-    return data[:, *slices(window)], valid[slices(window)]
+def _read_part(path: Path, window: Window, image: SourceImage) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+    """Stored values (1 or 3, row, col) and valid (row, col) of a window; from memory, if the image is kept there."""
+    if image.height * image.width > KEPT:
+        data, valid = _read(path, window)
+    else:
+        data, valid = _read_whole(path, image.height, image.width)
+        data, valid = data[:, *slices(window)], valid[slices(window)]
+    return data, valid & ~image.collar.mask(window)
 
 
 @lru_cache(maxsize=CACHED)
-def _read_whole(path: Path) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-    height, width = _shape(path)
+def _read_whole(path: Path, height: int, width: int) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
     return _read(path, Window(0, 0, width, height))
 
 
 def _read(path: Path, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-    with _opened(path) as scene:
+    with opened(path) as scene:
         pixels = scene.read(window)
-    data = np.repeat(pixels.data, 3, axis=0) if len(pixels.data) == 1 else pixels.data[:3]
-    if data.dtype not in (np.uint8, np.uint16, np.int16):
-        raise DatasetError(
-            f"{path} holds {data.dtype} values; ground for chips has 8 or 16 bits.", hint="Convert it, or exclude it."
-        )
-    return data, pixels.valid
+    return pixels.data[: 1 if len(pixels.data) == 1 else 3], pixels.valid
 
 
 @lru_cache(maxsize=CACHED)
-def _read_labels(path: Path, folder: Path) -> NDArray[np.uint8]:
-    shape = _shape(path)
-    mask = cv2.imread(str(_label_path(path, folder)), cv2.IMREAD_UNCHANGED)
+def _read_labels(path: Path, folder: Path, shape: tuple[int, int]) -> NDArray[np.uint8]:
+    mask = cv2.imread(str(label_path(path, folder)), cv2.IMREAD_UNCHANGED)
     if mask is None or mask.shape != shape:
         raise DatasetError(
-            f"{_label_path(path, folder)} does not fit {path}: {None if mask is None else mask.shape} against {shape}.",
+            f"{label_path(path, folder)} does not fit {path}: {None if mask is None else mask.shape} against {shape}.",
             hint="A mask has one band, 8 bits, and the size of its image.",
         )
     return np.where(np.isin(mask, sorted(IDS)), mask, NODATA).astype(np.uint8)

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
 
 from clearscene.atomic import replacing
 from clearscene.errors import ResultError
 from clearscene.grid import Grid, windows
 from clearscene.inspection.taxonomy import BY_ID, NODATA, TYPES
+from clearscene.models.manifest import describe_errors
 from clearscene.runs import Runs
 from clearscene.synth.placing import Area, Placement
 from clearscene.synth.raster_file import canvas, finish
@@ -24,6 +26,7 @@ from clearscene.vector.style import Category, Style
 __all__ = ["Placed", "SceneTruth", "read_truth", "write_truth"]
 
 WINDOW = 2048
+_PLACEMENTS = TypeAdapter(tuple[Placement, ...])
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,11 +96,12 @@ def read_truth(scene: Path) -> SceneTruth:
     record = _beside(Path(scene), ".json")
     try:
         document = json.loads(record.read_text(encoding="utf-8"))
-        keys = Placement.__dataclass_fields__
-        placements = tuple(Placement(**{k: entry[k] for k in keys}) for entry in document["defects"])
-    except (OSError, ValueError, KeyError) as error:
+        placements = _PLACEMENTS.validate_python(document["defects"])
+        _ = [placement.type_id for placement in placements]  # of kinds that there are
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = describe_errors(error, "the truth") if isinstance(error, ValidationError) else str(error)
         raise ResultError(
-            f"The truth of {scene} cannot be read from {record.name}: {error}",
+            f"The truth of {scene} cannot be read from {record.name}: {reason}",
             hint="Make the scene again with `clearscene synth scene`.",
         ) from error
     return SceneTruth(Path(scene), _beside(Path(scene), ".tif"), _beside(Path(scene), ".gpkg"), record, placements)

@@ -17,7 +17,19 @@ from clearscene.training.augment import augment, padded
 from clearscene.training.config import AugmentConfig
 from clearscene.training.networks.spec import CLASSES, TYPE_NAMES
 
-__all__ = ["Batch", "Chip", "Place", "TrainChips", "ValChips", "collate", "label_vector", "segmentation_truth"]
+__all__ = [
+    "MULTIPLE",
+    "Batch",
+    "Chip",
+    "Failure",
+    "Place",
+    "TrainChips",
+    "ValChips",
+    "collate",
+    "failure",
+    "label_vector",
+    "segmentation_truth",
+]
 
 UNKNOWN = -1.0
 """Label of a type that a chip may or may not show: it does not count."""
@@ -31,9 +43,9 @@ class Batch(NamedTuple):
     """What the network sees and what it should say."""
 
     image: Tensor
-    """uint8 (n, 3, row, col)."""
+    """uint8 (n, 3, row, col); of chips for cloud masks float32 (n, 4, row, col), normalized already."""
     mask: Tensor
-    """uint8 (n, row, col): ids of the taxonomy, 255 ignored."""
+    """uint8 (n, row, col): ids of the taxonomy, or of cloud masks; 255 ignored."""
     labels: Tensor
     """float32 (n, type): 1, 0, or -1 for unknown."""
     is_clean: Tensor
@@ -108,7 +120,7 @@ class TrainChips(Dataset[Loaded | Failure]):
         try:
             image, mask = chip.read()
         except ClearsceneError as error:
-            return _failure(error)
+            return failure(error)
         rng = np.random.default_rng([self.seed, place.epoch, place.position])
         labels = chip.record.labels
         varied, left = augment(image, mask, labels, rng=rng, config=self.config, size=self.size)
@@ -129,11 +141,11 @@ class ValChips(Dataset[Loaded | Failure]):
         try:
             image, mask = self.chips[index].read()
         except ClearsceneError as error:
-            return _failure(error)
+            return failure(error)
         return Loaded(image, mask, label_vector(record, mask, mask), not record.labels, record.id)
 
 
-def _failure(error: ClearsceneError) -> Failure:
+def failure(error: ClearsceneError) -> Failure:
     """The error without its traceback, which does not go from process to process."""
     return Failure(DatasetError(error.message, hint=error.hint))
 

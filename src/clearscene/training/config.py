@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from clearscene.errors import TrainingError
 from clearscene.inspection.taxonomy import BY_NAME
 from clearscene.models.manifest import describe_errors
-from clearscene.training.networks.spec import CLASS_NAMES, NetworkSpec
+from clearscene.training.mask_config import MaskAugmentConfig
+from clearscene.training.networks.spec import CLASS_NAMES, MASK_CLASS_NAMES, NetworkSpec
 
 __all__ = [
     "AugmentConfig",
@@ -101,7 +102,7 @@ class LossConfig(_Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for key, names in (("positive_weights", tuple(BY_NAME)), ("class_weights", CLASS_NAMES)):
+        for key, names in (("positive_weights", tuple(BY_NAME)), ("class_weights", (*CLASS_NAMES, *MASK_CLASS_NAMES))):
             unknown = sorted(set(getattr(self, key)) - set(names))
             if unknown:
                 raise ValueError(f"{key} names {unknown}; there are {', '.join(names)}")
@@ -188,6 +189,7 @@ class TrainConfig(_Section):
     optimizer: OptimizerConfig = OptimizerConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     augment: AugmentConfig = AugmentConfig()
+    mask: MaskAugmentConfig = MaskAugmentConfig()
     run: RunConfig = RunConfig()
 
 

@@ -3,6 +3,7 @@
 import multiprocessing
 import signal
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,19 +15,28 @@ from clearscene.errors import DatasetError, TrainingError
 from clearscene.synth.chip_set import ChipSet, Split
 from clearscene.training.chips import Batch, Chip, Failure, Loaded, Place, TrainChips, ValChips, collate
 from clearscene.training.config import DataConfig, RunConfig, TrainConfig
+from clearscene.training.mask_chips import LoadedMask, MaskTrainChips, MaskValChips, collate_masks
 
 __all__ = ["Course", "batches_of", "open_sets", "train_loader", "val_loader"]
 
-Loader = DataLoader[Loaded | Failure]
+Loader = DataLoader[Any]
+"""Of batches, or of the first failure."""
 
 
-def open_sets(config: DataConfig) -> list[ChipSet]:
+def open_sets(config: DataConfig, *, product: str = "inspection") -> list[ChipSet]:
     """The sets of chips that a config names.
 
     Raises:
-        DatasetError: A folder holds no set.
+        DatasetError: A folder holds no set, or one for another product.
     """
-    return [ChipSet.open(entry.folder) for entry in config.chips]
+    sets = [ChipSet.open(entry.folder) for entry in config.chips]
+    for one in sets:
+        if one.product != product:
+            raise DatasetError(
+                f"{one.folder} holds chips for {one.product}; this network is for {product}.",
+                hint="Set network.kind to mask for chips of a recipe with product = mask, and only for them.",
+            )
+    return sets
 
 
 class Course(Sampler[list[Place]]):
@@ -83,8 +93,10 @@ def train_loader(
         raise _no_chips(sets, "train")
     course = Course(_repeats(chips, sets, config.data), config.run, rank=rank, world=world)
     course.start = start
-    data = TrainChips(chips, config.augment, size=config.data.size, seed=config.run.seed)
-    return _loader(data, config.run, course), course
+    size, seed = config.data.size, config.run.seed
+    if config.network.kind == "mask":
+        return _loader(MaskTrainChips(chips, config.mask, size=size, seed=seed), config.run, course), course
+    return _loader(TrainChips(chips, config.augment, size=size, seed=seed), config.run, course), course
 
 
 def _repeats(chips: Sequence[Chip], sets: Sequence[ChipSet], config: DataConfig) -> NDArray[np.float64]:
@@ -117,7 +129,8 @@ def val_loader(chips: ChipSet, config: TrainConfig, *, split: Split = "val") -> 
     limit = config.data.max_val_chips
     if limit is not None and len(records) > limit:
         records = [records[i] for i in np.linspace(0, len(records) - 1, limit).round().astype(int)]
-    return _loader(ValChips([Chip(chips, record) for record in records]), config.run, None)
+    found = [Chip(chips, record) for record in records]
+    return _loader(MaskValChips(found) if config.network.kind == "mask" else ValChips(found), config.run, None)
 
 
 def batches_of(loader: Loader) -> Iterator[Batch]:
@@ -141,13 +154,16 @@ def batches_of(loader: Loader) -> Iterator[Batch]:
         ) from error
 
 
-def _loader(data: Dataset[Loaded | Failure], run: RunConfig, course: Course | None) -> Loader:
+def _loader(
+    data: Dataset[Loaded | Failure] | Dataset[LoadedMask | Failure], run: RunConfig, course: Course | None
+) -> Loader:
+    is_mask = isinstance(data, MaskTrainChips | MaskValChips)
     return DataLoader(
         data,
         batch_size=1 if course is not None else run.batch_size,
         batch_sampler=course,
         num_workers=run.workers,
-        collate_fn=collate,
+        collate_fn=collate_masks if is_mask else collate,
         worker_init_fn=_one_thread,
         multiprocessing_context=_CONTEXT if run.workers else None,
         prefetch_factor=4 if run.workers else None,

@@ -12,9 +12,11 @@ from clearscene.errors import TrainingError
 from clearscene.training.chips import Batch, segmentation_truth
 from clearscene.training.config import TrainConfig
 from clearscene.training.losses import Losses
+from clearscene.training.mask_losses import MaskLosses
+from clearscene.training.mask_metrics import REGIONS, MaskCounts
 from clearscene.training.metrics import PixelCounts, TileScores
 from clearscene.training.networks.contract import Answers
-from clearscene.training.networks.spec import CLASS_NAMES, TYPE_NAMES
+from clearscene.training.networks.spec import CLASS_NAMES, MASK_CLASS_NAMES, TYPE_NAMES
 
 __all__ = ["check_monitor", "evaluate", "metric_names", "monitored"]
 
@@ -28,7 +30,7 @@ def evaluate(
     batches: Iterable[Batch],
     prepare: Prepare,
     *,
-    losses: Losses,
+    losses: Losses | MaskLosses,
     autocast: Callable[[], AbstractContextManager[object]],
 ) -> dict[str, float]:
     """All metrics of one set by name: `loss` and its parts, and those of `metrics`.
@@ -37,7 +39,8 @@ def evaluate(
     """
     was_training = network.training
     network.eval()
-    pixels, tiles = PixelCounts(CLASS_NAMES), TileScores(TYPE_NAMES)
+    tiles = TileScores(TYPE_NAMES)
+    pixels = MaskCounts() if isinstance(losses, MaskLosses) else PixelCounts(CLASS_NAMES)
     sums: dict[str, float] = {}
     n_chips = 0
     for given in batches:
@@ -56,13 +59,14 @@ def evaluate(
     return result | (pixels.summary() if pixels.counts.any() else {})
 
 
-def _count(answers: Answers, batch: Batch, pixels: PixelCounts, tiles: TileScores) -> None:
+def _count(answers: Answers, batch: Batch, pixels: PixelCounts | MaskCounts, tiles: TileScores) -> None:
     if answers.tile is not None:
         tiles.add(batch.labels.cpu().numpy(), answers.tile.float().cpu().numpy())
     if answers.pixels is not None:
         size = batch.mask.shape[-2:]
         logits = functional.interpolate(answers.pixels.float(), size=size, mode="bilinear", align_corners=False)
-        pixels.add(segmentation_truth(batch.mask).cpu().numpy(), logits.argmax(1).cpu().numpy())
+        truth = batch.mask if isinstance(pixels, MaskCounts) else segmentation_truth(batch.mask)
+        pixels.add(truth.cpu().numpy(), logits.argmax(1).cpu().numpy())
 
 
 def metric_names(config: TrainConfig) -> list[str]:
@@ -72,7 +76,10 @@ def metric_names(config: TrainConfig) -> list[str]:
     if spec.screens:
         names += ["accuracy", "macro_f1", "mean_average_precision"]
         names += [f"{metric}_{name}" for metric in ("f1", "ap") for name in TYPE_NAMES]
-    if spec.segments:
+    if spec.kind == "mask":
+        names += ["miou", "miou_with_background", "pixel_accuracy"]
+        names += [f"iou_{name}" for name in (*REGIONS, *MASK_CLASS_NAMES[1:3])]
+    elif spec.segments:
         names += ["miou", "miou_with_background", "pixel_accuracy", *(f"iou_{name}" for name in CLASS_NAMES)]
     return [*names, "loss"]
 
@@ -85,7 +92,7 @@ def check_monitor(config: TrainConfig) -> str:
     """
     chosen = config.run.monitor
     if not chosen:
-        return {"two-head": "both", "screening": "macro_f1", "segmentation": "miou"}[config.network.kind]
+        return {"two-head": "both", "screening": "macro_f1"}.get(config.network.kind, "miou")
     names = metric_names(config)
     if chosen not in names:
         raise TrainingError(f"run.monitor: there is no metric {chosen!r}.", hint=f"There are {', '.join(names)}.")

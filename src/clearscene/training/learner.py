@@ -16,6 +16,7 @@ from clearscene.training.chips import Batch
 from clearscene.training.config import TrainConfig
 from clearscene.training.device import Arithmetic, Team
 from clearscene.training.losses import Losses
+from clearscene.training.mask_losses import MaskLosses
 from clearscene.training.networks.build import build_network
 from clearscene.training.networks.contract import InspectionNetwork
 from clearscene.training.optimizer import Ema, build_optimizer
@@ -46,19 +47,21 @@ class Learner:
         self.ema = Ema(self.network, copy.deepcopy(self.network), config.optimizer.ema_decay)
         self.optimizer = build_optimizer(self.network, config.optimizer)
         self.scaler = self.arithmetic.scaler()
-        self.losses = Losses(config.loss, leave_out_negatives=config.data.leave_out_negatives, device=device)
+        self.losses = _losses(config, device)
         self._model = _parallel(self.network.train(), team, device)
         self._mean = torch.tensor(config.network.mean, device=device)[None, :, None, None]
         self._std = torch.tensor(config.network.std, device=device)[None, :, None, None]
 
     def prepare(self, batch: Batch) -> tuple[Tensor, Batch]:
-        """The normalized image (n, 3, h, w) on the device, and the rest there too."""
+        """The normalized image (n, band, h, w) on the device, and the rest there too."""
         moved = batch._replace(
             mask=batch.mask.to(self.device, non_blocking=True),
             labels=batch.labels.to(self.device, non_blocking=True),
             is_clean=batch.is_clean.to(self.device, non_blocking=True),
         )
-        image = batch.image.to(self.device, non_blocking=True).float().div_(255).sub_(self._mean).div_(self._std)
+        image = batch.image.to(self.device, non_blocking=True)
+        if image.dtype is torch.uint8:
+            image = image.float().div_(255).sub_(self._mean).div_(self._std)
         return image.contiguous(memory_format=torch.channels_last), moved
 
     def step(self, batches: Iterator[Batch], *, lr_factor: float, number: int) -> dict[str, float]:
@@ -143,6 +146,12 @@ class Learner:
         generators = state.get("random_cuda", [])
         if self.device.type == "cuda" and len(generators) == torch.cuda.device_count():
             torch.cuda.set_rng_state_all(generators)
+
+
+def _losses(config: TrainConfig, device: torch.device) -> Losses | MaskLosses:
+    if config.network.kind == "mask":
+        return MaskLosses(config.loss, device=device)
+    return Losses(config.loss, leave_out_negatives=config.data.leave_out_negatives, device=device)
 
 
 def _on_device(network: InspectionNetwork, device: torch.device) -> InspectionNetwork:

@@ -65,14 +65,17 @@ class _Means:
     began: float = field(default_factory=time.monotonic)
 
     def add(self, values: dict[str, float]) -> None:
+        """Count the losses of one step."""
         for key, value in values.items():
             self.sums[key] = self.sums.get(key, 0.0) + value
         self.n += 1
 
     def now(self) -> dict[str, float]:
+        """The mean of each loss."""
         return {key: value / self.n for key, value in self.sums.items()}
 
     def per_second(self) -> float:
+        """Steps a second."""
         return self.n / max(time.monotonic() - self.began, 1e-6)
 
 

@@ -84,6 +84,7 @@ def _commit() -> str | None:
     folder = Path(clearscene.__file__).parent
 
     def git(*args: str) -> str | None:
+        """What git prints; None without git or a checkout."""
         try:
             answer = subprocess.run(["git", *args], cwd=folder, capture_output=True, text=True, timeout=10, check=True)
         except (OSError, subprocess.SubprocessError):

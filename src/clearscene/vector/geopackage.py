@@ -197,11 +197,11 @@ def _register(database: sqlite3.Connection) -> None:
 def _refresh(database: sqlite3.Connection, table: str, column: str) -> None:
     """Bring the bounds and the time of the last change of a layer up to date."""
     name, blob = _quoted(table), _quoted(column)
-    bounds = database.execute(
-        f"SELECT min(ST_MinX({blob})), min(ST_MinY({blob})), max(ST_MaxX({blob})), max(ST_MaxY({blob})) FROM {name}"
-    ).fetchone()
+    blobs = (row[0] for row in database.execute(f"SELECT {blob} FROM {name} WHERE {blob} IS NOT NULL"))
+    found = [bounds for bounds in map(_bounds, blobs) if bounds is not None]
+    left, bottom, right, top = zip(*found, strict=True) if found else ((None,),) * 4
     database.execute(
         "UPDATE gpkg_contents SET min_x = ?, min_y = ?, max_x = ?, max_y = ?,"
         " last_change = strftime('%Y-%m-%dT%H:%M:%fZ','now') WHERE table_name = ?",
-        (*bounds, table),
+        (min(left), min(bottom), max(right), max(top), table),
     )

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 from clearscene.atomic import replacing
 
-__all__ = ["Category", "Style", "qml", "write_qml"]
+__all__ = ["Category", "Style", "qml", "write_qml", "write_raster_qml"]
 
 FILL_ALPHA = 90
 """Opacity of the fill, of 255: the imagery below stays readable."""
@@ -85,6 +85,23 @@ def write_qml(path: Path, style: Style) -> None:
     """Write the style beside a file, so that QGIS finds it: `defects.qml` for `defects.shp`."""
     with replacing(path) as temporary:
         temporary.write_text(qml(style), encoding="utf-8")
+
+
+def write_raster_qml(path: Path, categories: Sequence[Category]) -> None:
+    """Write the style of a class map beside it; values that no category names are clear.
+
+    The color table inside a GeoTIFF has no transparency, so without this the background is black.
+    """
+    root = ElementTree.Element("qgis", version="3.28.0", styleCategories="Symbology")
+    renderer = ElementTree.SubElement(ElementTree.SubElement(root, "pipe"), "rasterrenderer")
+    renderer.attrib.update({"type": "paletted", "band": "1", "opacity": "1", "alphaBand": "-1", "nodataColor": ""})
+    palette = ElementTree.SubElement(renderer, "colorPalette")
+    for category in categories:
+        entry = {"value": category.value, "color": category.color, "alpha": "255"}
+        ElementTree.SubElement(palette, "paletteEntry", entry, label=category.label)
+    ElementTree.indent(root)
+    with replacing(path) as part:
+        ElementTree.ElementTree(root).write(part, encoding="utf-8", xml_declaration=False)
 
 
 def _add_symbol(symbols: ElementTree.Element, name: str, category: Category) -> None:

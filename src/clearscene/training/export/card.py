@@ -69,11 +69,14 @@ def _protocol(measured: Measured, settings: ExportSettings) -> str:
         "by source scene. Temperatures and thresholds were chosen on the same chips, so these numbers are not those "
         "of an independent test.",
         "IoU is pooled over all pixels; the mean leaves the background out; what is absent is not counted.",
-        f"Screening thresholds are the highest with a recall of at least {calibration.recall:g}, and not above "
-        f"{EVEN_ODDS:g}; for boundary types, "
-        "where the flag is the finding, the lowest at which no more than "
-        f"{calibration.boundary_false_alarms:g} of the tiles without them are flagged.",
     ]
+    if measured.screen is not None:
+        lines.append(
+            f"Screening thresholds are the highest with a recall of at least {calibration.recall:g}, and not above "
+            f"{EVEN_ODDS:g}; for boundary types, "
+            "where the flag is the finding, the lowest at which no more than "
+            f"{calibration.boundary_false_alarms:g} of the tiles without them are flagged."
+        )
     return "\n\n".join([settings.card.protocol, *lines] if settings.card.protocol else lines)
 
 
@@ -154,6 +157,7 @@ def _number(value: float | None) -> str:
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     def line(cells: Sequence[str]) -> str:
+        """One row of Markdown."""
         return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
 
     return "\n".join([line(columns), "|" + "---|" * len(columns), *map(line, rows)])

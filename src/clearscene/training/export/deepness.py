@@ -28,7 +28,7 @@ def deepness_metadata(manifest: Manifest) -> dict[str, object]:
         ModelError: The plugin divides by 255, and this model wants another scale.
     """
     spec, tiles = manifest.input, manifest.tiles
-    if spec.scale != 255:
+    if spec.normalization != "fixed" or spec.scale != 255:
         raise ModelError(f"Deepness divides values by 255; model {manifest.name} by {spec.scale:g}.")
     scale = tiles.specs()[0]
     metadata: dict[str, object] = {

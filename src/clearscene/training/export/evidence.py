@@ -82,6 +82,7 @@ class _Notes:
         self.truth: list[NDArray[np.uint8]] = []
 
     def add(self, sample: Sample, answers: Answers) -> None:
+        """Note what was answered about a chip, cut to its size where it was padded."""
         self.sources.append(sample.source)
         self.labels.append(sample.labels)
         size = sample.image.shape[-1]
@@ -102,6 +103,7 @@ class _Notes:
         self.truth.append(truth[y[drawn], x[drawn]])
 
     def evidence(self) -> Evidence:
+        """All notes: tiles (chip, type), cells (chip, type, row, col) where sizes agree, pixels (pixel, class)."""
         same = len({cells.shape for cells in self.cells}) == 1
         return Evidence(
             tiles=Screened(np.stack(self.tiles), np.stack(self.labels)) if self.tiles else None,

@@ -169,6 +169,7 @@ class _Export:
         """
 
         def quantized(graph: onnx.ModelProto | None) -> onnx.ModelProto | None:
+            """The graph in int8 if it reads the image, else as it is."""
             if graph is None or [port.name for port in graph.graph.input] != [IMAGE]:
                 return graph
             samples = self.samples.spread(self.options.calibration_chips)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from clearscene.inspection.taxonomy import BACKGROUND, BY_ID, BY_NAME, Group
 from clearscene.models.manifest import (
@@ -16,6 +17,7 @@ from clearscene.models.manifest import (
 from clearscene.training.export.calibration import PixelCalibration, ScreenCalibration
 from clearscene.training.export.settings import ExportSettings
 from clearscene.training.export.toml_text import to_toml
+from clearscene.training.networks.spec import MASK_CLASS_NAMES
 
 __all__ = ["Answering", "make_manifest", "write_manifest"]
 
@@ -29,10 +31,13 @@ class Answering:
     """Of the screening logits; empty without that head."""
     class_ids: tuple[int, ...]
     """Of the pixels, the background (0) first; (0,) without a segmenter."""
+    task: Literal["inspection", "cloud_mask"] = "inspection"
 
     @property
     def classes(self) -> dict[int, str]:
         """Names of the classes by id, in the order of the answers."""
+        if self.task == "cloud_mask":
+            return {i: MASK_CLASS_NAMES[i] for i in self.class_ids}
         return {i: BY_ID[i].name if i != BACKGROUND else "background" for i in self.class_ids}
 
 
@@ -49,7 +54,7 @@ def make_manifest(
     return Manifest(
         name=m.name,
         version=m.version,
-        task="inspection",
+        task=answering.task,
         license=m.license,
         description=m.description,
         input=answering.input.model_copy(update={"ground_sample_distance_m": m.ground_sample_distance_m}),

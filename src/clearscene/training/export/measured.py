@@ -169,6 +169,7 @@ def _curve(curve: Reliability) -> dict[str, Any]:
     """Empty bins are null."""
 
     def listed(values: NDArray[np.float64]) -> list[float | None]:
+        """Values (bin,) as JSON has them."""
         return [None if np.isnan(value) else round(value, 6) for value in values.tolist()]
 
     return {

@@ -68,6 +68,7 @@ def _tasks(runner: GraphRunner) -> list[str]:
 
 def _input(manifest: Manifest) -> dict[str, object]:
     spec, size = manifest.input, manifest.tiles.tile_size
+    is_display = spec.normalization == "fixed"
     means, stds = spec.mean or (0.0,) * len(spec.bands), spec.std or (1.0,) * len(spec.bands)
     return {
         "name": "image",
@@ -77,11 +78,15 @@ def _input(manifest: Manifest) -> dict[str, object]:
             "dim_order": ["batch", "bands", "height", "width"],
             "data_type": "float32",
         },
-        "description": f"Display values from 0 to {spec.scale:g}; pixels without data are 0 after the scaling.",
+        "description": f"Display values from 0 to {spec.scale:g}; pixels without data are 0 after the scaling."
+        if is_display
+        else "Reflectance, normalized tile by tile as clearscene.masking.normalize does it; what is absent is 0.",
         "value_scaling": [
             {"type": "z-score", "mean": mean * spec.scale, "stddev": std * spec.scale}
             for mean, std in zip(means, stds, strict=True)
-        ],
+        ]
+        if is_display
+        else None,
     }
 
 

@@ -38,6 +38,7 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]  # no types are publ
         self._feeds: Iterator[Feeds] = iter(feeds)
 
     def get_next(self) -> Feeds | None:
+        """The next inputs, each (1, band, row, col) by name; None at the end."""
         return next(self._feeds, None)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from clearscene.errors import TrainingError
+from clearscene.masking.normalize import BANDS as MASK_BANDS
 from clearscene.models.manifest import InputSpec
 from clearscene.synth.chip_set import ChipSet
 from clearscene.training.checkpoint import BEST, load_checkpoint
@@ -21,7 +22,7 @@ from clearscene.training.export.manifest_file import Answering
 from clearscene.training.export.options import Trained
 from clearscene.training.export.pair import Pair
 from clearscene.training.networks.contract import InspectionNetwork
-from clearscene.training.networks.spec import CLASSES, TYPE_NAMES
+from clearscene.training.networks.spec import CLASSES, MASK_CLASS_NAMES, TYPE_NAMES, NetworkSpec
 from clearscene.training.networks.two_head import TwoHead, smooth_maximum
 from clearscene.training.record import RECORD
 
@@ -48,13 +49,9 @@ def load_trained(run_folder: Path, chips: Sequence[Path] = ()) -> Trained:
     spec = config.network
     return Trained(
         network=network,
-        answering=Answering(
-            input=InputSpec(bands=BANDS, mean=spec.mean, std=spec.std),
-            types=TYPE_NAMES if spec.screens else (),
-            class_ids=CLASSES if spec.segments else CLASSES[:1],
-        ),
+        answering=_answering(spec),
         sets=tuple(ChipSet.open(folder) for folder in chips or _judged(config)),
-        architecture=spec.encoder if spec.kind == "two-head" else spec.name.removeprefix("timm:"),
+        architecture=spec.encoder if spec.name == "slim" else spec.name.removeprefix("timm:"),
         pool=_pool_of(network),
         record=_summary(_read(run_folder / RECORD)),
     )
@@ -96,6 +93,17 @@ class _Segmenter(nn.Module):
         return logits
 
 
+def _answering(spec: NetworkSpec) -> Answering:
+    if spec.kind == "mask":
+        ids = tuple(range(len(MASK_CLASS_NAMES)))
+        return Answering(InputSpec(bands=MASK_BANDS, normalization="bright_level", scale=1.0), (), ids, "cloud_mask")
+    return Answering(
+        input=InputSpec(bands=BANDS, mean=spec.mean, std=spec.std),
+        types=TYPE_NAMES if spec.screens else (),
+        class_ids=CLASSES if spec.segments else CLASSES[:1],
+    )
+
+
 def _judged(config: TrainConfig) -> list[Path]:
     judged = [entry.folder for entry in config.data.chips if entry.is_judged]
     return judged or [entry.folder for entry in config.data.chips]
@@ -108,6 +116,7 @@ def _pool_of(network: InspectionNetwork) -> Pool | None:
     head = network.screen
 
     def pool(cells: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Cell logits (n, type, row, col) to tile logits (n, type)."""
         with torch.inference_mode():
             tiles = smooth_maximum(torch.from_numpy(cells), head.temperature) * head.scale + head.shift
         return tiles.numpy()

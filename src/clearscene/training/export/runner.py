@@ -61,6 +61,7 @@ class GraphRunner:
 
     def __init__(self, folder: Path, *, device: Device = Device.CPU, threads: int = 1) -> None:
         def load(name: str) -> Graph | None:
+            """A graph of the folder, if it is there."""
             path = folder / name
             return load_graph(path, device=device, threads=threads) if path.is_file() else None
 

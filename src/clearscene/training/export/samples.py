@@ -11,6 +11,8 @@ from clearscene.errors import DatasetError, ModelError
 from clearscene.inspection.taxonomy import BY_NAME, NODATA
 from clearscene.models.manifest import InputSpec
 from clearscene.synth.chip_set import ChipRecord, ChipSet, Split
+from clearscene.training.chips import Chip
+from clearscene.training.mask_chips import read_mask_chip
 
 __all__ = ["Sample", "Samples"]
 
@@ -53,7 +55,7 @@ class Samples:
         if not records:
             places = ", ".join(str(chips.folder) for chips in sets)
             raise DatasetError(f"{places}: no chips in the split {split!r}.", hint="An export needs real chips.")
-        if spec.normalization != "fixed":
+        if spec.normalization == "per_tile":
             raise ModelError("Networks that are normalized by the tile cannot be exported.", hint="Use 'fixed'.")
         self.records = [records[i] for i in _spread(len(records), limit)]
         self._spec, self._size, self._types = spec, tile_size, tuple(types)
@@ -69,15 +71,23 @@ class Samples:
         return (self._sample(*self.records[i]) for i in _spread(len(self), count))
 
     def _sample(self, chips: ChipSet, record: ChipRecord) -> Sample:
-        image, mask = chips.image(record), chips.mask(record)
         place = chips.folder / record.image
-        if image.shape[1:] != mask.shape:
-            raise DatasetError(f"{place} and its mask differ in size: {image.shape[1:]}, {mask.shape}.")
+        image, mask = self._read(chips, record, place)
         labels = np.array([name in record.labels for name in self._types], np.float32)
         if max(mask.shape) > self._size:
             image, mask = image[:, : self._size, : self._size], mask[: self._size, : self._size]
             labels = self._cut_labels(labels, mask)
-        return Sample(record.id, record.source, self._prepared(image, place), mask, labels)
+        return Sample(record.id, record.source, self._padded(image), mask, labels)
+
+    def _read(self, chips: ChipSet, record: ChipRecord, place: Path) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """Normalized image (band, row, col) and mask (row, col)."""
+        if self._spec.normalization == "bright_level":
+            chip = read_mask_chip(Chip(chips, record))
+            return chip.image(), chip.mask
+        image, mask = chips.image(record), chips.mask(record)
+        if image.shape[1:] != mask.shape:
+            raise DatasetError(f"{place} and its mask differ in size: {image.shape[1:]}, {mask.shape}.")
+        return self._normalized(image, place), mask
 
     def _cut_labels(self, labels: NDArray[np.float32], mask: NDArray[np.uint8]) -> NDArray[np.float32]:
         """What is seen is there; what was there and is not seen may be gone or hidden."""
@@ -85,7 +95,7 @@ class Samples:
         seen = np.isin(ids, np.setdiff1d(np.unique(mask), [NODATA]))
         return np.where(seen, 1, np.where(labels == 1, np.nan, 0)).astype(np.float32)
 
-    def _prepared(self, image: NDArray[np.uint8], place: Path) -> NDArray[np.float32]:
+    def _normalized(self, image: NDArray[np.uint8], place: Path) -> NDArray[np.float32]:
         """As `models.Model.prepare` does it; a single band is shown to all channels."""
         n_bands = len(self._spec.bands)
         if image.shape[0] not in (1, n_bands):
@@ -93,8 +103,11 @@ class Samples:
         mean = np.asarray(self._spec.mean or 0.0, np.float32).reshape(-1, 1, 1)
         std = np.asarray(self._spec.std or 1.0, np.float32).reshape(-1, 1, 1)
         scaled = (image.astype(np.float32) / np.float32(self._spec.scale) - mean) / std
+        return np.broadcast_to(scaled, (n_bands, *image.shape[1:]))
+
+    def _padded(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         missing = [(0, 0), *((0, self._size - length) for length in image.shape[1:])]
-        whole: NDArray[np.float32] = np.pad(np.broadcast_to(scaled, (n_bands, *image.shape[1:])), missing, "reflect")
+        whole: NDArray[np.float32] = np.pad(image, missing, "reflect")
         return whole[None]
 
 

@@ -17,6 +17,10 @@ def build_network(spec: NetworkSpec) -> InspectionNetwork:
         from clearscene.training.networks.two_head import TwoHead
 
         return TwoHead(spec)
+    if spec.kind == "mask":
+        from clearscene.training.networks.mask import CloudMask
+
+        return CloudMask(spec)
     if spec.kind == "screening":
         from clearscene.training.networks.screening import Screening
 

@@ -87,6 +87,7 @@ def _unet(spec: NetworkSpec) -> Any:
     smp = library("segmentation_models_pytorch")
 
     def make(weights: str | None) -> Any:
+        """The network with an encoder that smp fills, or none."""
         return smp.create_model(
             UNETS[spec.name], encoder_name=f"tu-{spec.encoder}", encoder_weights=weights, classes=len(CLASSES)
         )

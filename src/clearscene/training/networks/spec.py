@@ -5,16 +5,19 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from clearscene.inspection.taxonomy import TYPES, Group
+from clearscene.masking.classes import legend
 
-__all__ = ["CLASSES", "CLASS_NAMES", "TYPE_NAMES", "Kind", "NetworkSpec"]
+__all__ = ["CLASSES", "CLASS_NAMES", "MASK_CLASS_NAMES", "TYPE_NAMES", "Kind", "NetworkSpec"]
 
-Kind = Literal["two-head", "screening", "segmentation"]
+Kind = Literal["two-head", "screening", "segmentation", "mask"]
 
 TYPE_NAMES = tuple(t.name for t in TYPES)
 """What the screening head answers, in the order of its logits."""
 CLASSES = (0, *(t.id for t in TYPES if t.group is not Group.PIXEL))
 """Ids of what the decoder answers, in the order of its logits; pixel types are left to the rules."""
 CLASS_NAMES = ("background", *(t.name for t in TYPES if t.group is not Group.PIXEL))
+MASK_CLASS_NAMES = tuple(entry.name for entry in legend(4))
+"""What a network for cloud masks answers, in the order of its logits, which are the ids."""
 
 SWINS = {
     "swinv2-base": "swinv2_base_window12_192",
@@ -38,19 +41,22 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class NetworkSpec(BaseModel):
-    """What `build_network` needs. Input is `(value / 255 - mean) / std` of red, green, blue."""
+    """What `build_network` needs. Input is `(value / 255 - mean) / std` of red, green, blue.
+
+    That of a network for cloud masks is `masking.normalize` of red, green, blue, nir.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Kind = Field(default="two-head", description="Two heads on one encoder, or one of them alone.")
+    kind: Kind = Field(default="two-head", description="Two heads on one encoder, one of them alone, or a cloud mask.")
     name: str = Field(
         default="slim",
-        description="two-head: slim; screening: resnet50, swinv2-base, swinv2-small, swinv2-tiny, swin-tiny or a "
-        "name of timm as timm:NAME; segmentation: segformer-b0 to -b5, mobilenetv2, unet, unetplusplus, fpn, "
+        description="two-head, mask: slim; screening: resnet50, swinv2-base, swinv2-small, swinv2-tiny, swin-tiny or "
+        "a name of timm as timm:NAME; segmentation: segformer-b0 to -b5, mobilenetv2, unet, unetplusplus, fpn, "
         "deeplabv3plus.",
     )
     encoder: str = Field(
-        default="tf_efficientnet_lite0", description="Name of timm; for two-head and the U-Net family."
+        default="tf_efficientnet_lite0", description="Name of timm; for two-head, mask and the U-Net family."
     )
     weights: str = Field(
         default="imagenet", description="What the encoder starts from: imagenet, none, or a file of weights."
@@ -77,7 +83,7 @@ class NetworkSpec(BaseModel):
         if not isinstance(values, dict) or {"mean", "std"} & values.keys():
             return values
         name, encoder = str(values.get("name", "")), str(values.get("encoder", "tf_efficientnet_lite0"))
-        reads_encoder = values.get("kind", "two-head") == "two-head" or name in UNETS
+        reads_encoder = values.get("kind", "two-head") in ("two-head", "mask") or name in UNETS
         source = encoder if reads_encoder else name
         is_halved = "efficientnet_lite" in source or source == "mobilenetv2"
         return {**values, **(HALVES if is_halved else IMAGENET)}
@@ -85,18 +91,24 @@ class NetworkSpec(BaseModel):
     @model_validator(mode="after")
     def _check(self) -> Self:
         choices: dict[str, tuple[str, ...]] = {"two-head": ("slim",), "screening": SCREENS, "segmentation": SEGMENTERS}
+        choices["mask"] = ("slim",)
         allowed = choices[self.kind]
         is_of_timm = self.kind == "screening" and self.name.startswith("timm:")
         if self.name not in allowed and not is_of_timm:
             raise ValueError(f"name {self.name!r} is no {self.kind} network; there are {', '.join(allowed)}")
-        if self.frozen and self.kind != "two-head":
-            raise ValueError(f"frozen {self.frozen} is for two-head networks only")
+        if self.frozen and self.kind not in ("two-head", "mask"):
+            raise ValueError(f"frozen {self.frozen} is for two-head and mask networks only")
         return self
 
     @property
     def screens(self) -> bool:
         """True if it answers for whole tiles."""
-        return self.kind != "segmentation"
+        return self.kind in ("two-head", "screening")
+
+    @property
+    def product(self) -> str:
+        """What its chips are for."""
+        return "mask" if self.kind == "mask" else "inspection"
 
     @property
     def segments(self) -> bool:

@@ -10,7 +10,7 @@ from clearscene.training.networks.contract import Answers, InspectionNetwork
 from clearscene.training.networks.encoder import build_encoder
 from clearscene.training.networks.spec import CLASSES, TYPE_NAMES, NetworkSpec
 
-__all__ = ["TwoHead", "smooth_maximum"]
+__all__ = ["STRIDES", "SlimDecoder", "TwoHead", "smooth_maximum", "stride_key"]
 
 STRIDES = (4, 8, 16, 32)
 RARE = 0.01
@@ -71,7 +71,7 @@ class ScreenHead(nn.Module):
 
     def forward(self, features: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """(n, type) and (n, type, row, col)."""
-        at_4, at_8, at_16, at_32 = (features[_key(stride)] for stride in STRIDES)
+        at_4, at_8, at_16, at_32 = (features[stride_key(stride)] for stride in STRIDES)
         down = self.down(self.fine(at_4) + self.middle(at_8))
         near = self.near(at_16)
         cells = self.cells(self.drop(self.mix(near + down + _enlarged(self.coarse(at_32), near))))
@@ -82,15 +82,15 @@ class ScreenHead(nn.Module):
 class SlimDecoder(nn.Module):
     """Features at strides 32 to 4, each brought to one width, enlarged and added on the way down."""
 
-    def __init__(self, channels: dict[int, int], spec: NetworkSpec) -> None:
+    def __init__(self, channels: dict[int, int], spec: NetworkSpec, *, n_classes: int = len(CLASSES)) -> None:
         super().__init__()
         width = spec.decoder_width
-        self.sides = nn.ModuleDict({_key(s): ConvNorm(channels[s], width, 1) for s in STRIDES})
-        self.mixes = nn.ModuleDict({_key(s): separable(width, width) for s in STRIDES})
+        self.sides = nn.ModuleDict({stride_key(s): ConvNorm(channels[s], width, 1) for s in STRIDES})
+        self.mixes = nn.ModuleDict({stride_key(s): separable(width, width) for s in STRIDES})
         self.drop = nn.Dropout2d(spec.dropout)
-        self.pixels = nn.Conv2d(width, len(CLASSES), 1)
-        start = torch.full((len(CLASSES),), math.log(RARE))
-        start[0] = math.log(1 - RARE * (len(CLASSES) - 1))
+        self.pixels = nn.Conv2d(width, n_classes, 1)
+        start = torch.full((n_classes,), math.log(RARE))
+        start[0] = math.log(1 - RARE * (n_classes - 1))
         with torch.no_grad():
             self.pixels.bias.copy_(start)  # type: ignore[union-attr]
 
@@ -98,8 +98,8 @@ class SlimDecoder(nn.Module):
         """To (n, class, h / 4, w / 4)."""
         merged: Tensor | None = None
         for stride in reversed(STRIDES):
-            side = self.sides[_key(stride)](features[_key(stride)])
-            merged = self.mixes[_key(stride)](side if merged is None else side + _enlarged(merged, side))
+            side = self.sides[stride_key(stride)](features[stride_key(stride)])
+            merged = self.mixes[stride_key(stride)](side if merged is None else side + _enlarged(merged, side))
         assert merged is not None
         logits: Tensor = self.pixels(self.drop(merged))
         return logits
@@ -119,7 +119,7 @@ class TwoHead(InspectionNetwork):
 
     def encode(self, image: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """(n, 3, h, w) to tile logits (n, type), cell logits (n, type, h / 16, w / 16), features by name."""
-        features = {_key(stride): feature for stride, feature in zip(STRIDES, self.encoder(image), strict=True)}
+        features = {stride_key(stride): feature for stride, feature in zip(STRIDES, self.encoder(image), strict=True)}
         tile, cells = self.screen(features)
         return tile, cells, features
 
@@ -134,7 +134,8 @@ class TwoHead(InspectionNetwork):
         return Answers(tile, cells, self.decode(features))
 
 
-def _key(stride: int) -> str:
+def stride_key(stride: int) -> str:
+    """Name of the features at a stride."""
     return f"stride_{stride}"
 
 

@@ -1,0 +1,165 @@
+"""Accuracy of cloud masks on real labeled images that no training has seen, beside other maskers.
+
+    python benchmarks/peer_masks.py ../shared/data/dev --out out/peer-masks    # in an environment with the peers
+    python benchmarks/mask_accuracy.py ../shared/data/dev --half select [--model FOLDER] [--peers out/peer-masks]
+
+By source and pooled: IoU, F1, balanced accuracy, producer's and user's accuracy of cloud (thick and thin), shadow and
+clear, with near infrared where there is some and without; IoU of thin cloud where it is labeled; and the difference
+of the IoU to each peer on the same pixels with a paired block bootstrap (blocks of 64 px, 95 % interval). A win is
+claimed only where the interval leaves out 0. A dagger marks cells of which the masker may have seen the image.
+"""
+
+import argparse
+import warnings
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from rasterio.errors import NotGeoreferencedWarning
+
+from clearscene.masking.classes import CLEAR, NODATA, SHADOW, THICK, THIN
+from clearscene.masking.masker import ModelMasker
+from clearscene.models.model import Model
+from clearscene.models.zoo import available_models
+from labeled_clouds import CLOUD, Labeled, key_of, read_case
+from real_clouds import Case, cases, half_of
+from table_text import Table, report
+
+REGIONS = {"cloud": (THICK, THIN, CLOUD), "shadow": (SHADOW,), "clear": (CLEAR,)}
+BLOCK, DRAWS = 64, 2000
+SEEN = {
+    "ukis-4b": ("toa_30m", "l1c", "l2a", "cs12_dates"),
+    "ukis-6b": ("toa_30m", "l1c", "l2a", "cs12_dates"),
+}
+"""By masker: sources whose images may have been in its training."""
+
+Blocks = np.ndarray
+"""(block, 4): true positives, false positives, false negatives, true negatives."""
+
+
+def ours(model: Model, image: Labeled, *, with_nir: bool) -> np.ndarray:
+    """Ids (row, col), each pixel of the highest probability after cloud is added up."""
+    planes = {name: image.planes[name] for name in ("red", "green", "blue")}
+    if with_nir:
+        planes["nir"] = image.planes["nir"]
+    chances = ModelMasker(model).probabilities(planes, image.valid, kind=image.kind)
+    cloud = chances[THICK] + chances[THIN]
+    best = np.stack([chances[CLEAR], cloud, chances[SHADOW]]).argmax(axis=0)
+    kinds = np.where(chances[THICK] >= chances[THIN], THICK, THIN)
+    return np.choose(best, [np.full_like(kinds, CLEAR), kinds, np.full_like(kinds, SHADOW)]).astype(np.uint8)
+
+
+def blocks_of(found: np.ndarray, truth: np.ndarray, ids: tuple[int, ...]) -> Blocks:
+    """Counts by block of one region."""
+    known = truth != NODATA
+    a, b = np.isin(found, ids), np.isin(truth, ids)
+    planes = np.stack([a & b & known, a & ~b & known, ~a & b & known, ~a & ~b & known]).astype(np.int64)
+    rows, cols = (range(0, n, BLOCK) for n in truth.shape)
+    return np.array([planes[:, r : r + BLOCK, c : c + BLOCK].sum(axis=(1, 2)) for r in rows for c in cols])
+
+
+def iou(counts: np.ndarray) -> np.ndarray:
+    """Of counts (..., 4); NaN without any."""
+    below = counts[..., :3].sum(axis=-1)
+    return np.where(below > 0, counts[..., 0] / np.maximum(below, 1), np.nan)
+
+
+def measures(counts: np.ndarray) -> list[float]:
+    """IoU, F1, balanced accuracy, producer's and user's accuracy of counts (4,)."""
+    tp, fp, fn, tn = (float(value) for value in counts)
+
+    def ratio(a: float, b: float) -> float:
+        return a / b if b else float("nan")
+
+    found, kept = ratio(tp, tp + fn), ratio(tn, tn + fp)
+    return [ratio(tp, tp + fp + fn), ratio(2 * tp, 2 * tp + fp + fn), (found + kept) / 2, found, ratio(tp, tp + fp)]
+
+
+def interval(mine: Blocks, other: Blocks) -> tuple[float, float]:
+    """95 % interval of the difference of the IoU, blocks drawn again, the same for both."""
+    rng = np.random.default_rng(0)
+    drawn = rng.integers(len(mine), size=(DRAWS, len(mine)))
+    gaps = iou(mine[drawn].sum(axis=1)) - iou(other[drawn].sum(axis=1))
+    low, high = np.nanpercentile(gaps, (2.5, 97.5))
+    return float(low), float(high)
+
+
+class Tally:
+    """Counts by masker, region and source."""
+
+    def __init__(self) -> None:
+        self.blocks: dict[tuple[str, str, str], list[Blocks]] = defaultdict(list)
+
+    def add(self, masker: str, case: Case, found: np.ndarray, truth: np.ndarray) -> None:
+        """Count one image."""
+        for region, ids in REGIONS.items():
+            if region != "shadow" or case.has_shadow:
+                self.blocks[masker, region, case.source].append(blocks_of(found, truth, ids))
+        if (truth == THIN).any():
+            self.blocks[masker, "thin", case.source].append(blocks_of(found, truth, (THIN,)))
+
+    def of(self, masker: str, region: str, source: str) -> Blocks | None:
+        """All blocks of a source, or of all sources (`pooled`)."""
+        keys = [k for k in self.blocks if k[:2] == (masker, region) and source in ("pooled", k[2])]
+        return np.concatenate([block for key in keys for block in self.blocks[key]]) if keys else None
+
+    def rows(self, region: str) -> Iterator[tuple[str | float, ...]]:
+        """Source, masker, pixels and measures."""
+        maskers = list(dict.fromkeys(key[0] for key in self.blocks))
+        sources = [*dict.fromkeys(key[2] for key in self.blocks), "pooled"]
+        for source in sources:
+            for masker in maskers:
+                blocks = self.of(masker, region, source)
+                if blocks is not None:
+                    dagger = "†" if source in SEEN.get(masker, ()) else ""
+                    yield source, masker + dagger, int(blocks.sum()), *measures(blocks.sum(axis=0))
+
+    def gaps(self, mine: str, peer: str) -> Iterator[tuple[str | float, ...]]:
+        """Difference of the IoU on the images that both masked."""
+        for source in dict.fromkeys(key[2] for key in self.blocks if key[0] == peer):
+            for region in ("cloud", "shadow"):
+                a, b = self.of(mine, region, source), self.of(peer, region, source)
+                if a is None or b is None or len(a) != len(b):
+                    continue
+                left, right, (low, high) = float(iou(a.sum(axis=0))), float(iou(b.sum(axis=0))), interval(a, b)
+                said = "better" if low > 0 else "worse" if high < 0 else "no difference shown"
+                dagger = "†" if source in SEEN.get(peer, ()) else ""
+                yield source, region, mine, left, peer + dagger, right, left - right, low, high, said
+
+
+def main() -> None:
+    """Measure and print."""
+    warnings.simplefilter("ignore", NotGeoreferencedWarning)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dev", type=Path)
+    parser.add_argument("--half", choices=("select", "report", "all"), default="select")
+    parser.add_argument("--model", type=Path)
+    parser.add_argument("--peers", type=Path, help="Folder that peer_masks.py wrote.")
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    folder = args.model or next(m.folder for m in available_models() if m.manifest.task == "cloud_mask")
+    model, tally = Model.load(folder, device="cpu", threads=1), Tally()
+    peers = sorted(path for path in args.peers.iterdir() if path.is_dir()) if args.peers else []
+    for case in half_of(list(cases(args.dev)), args.half):
+        image = read_case(case)
+        tally.add("RGB", case, ours(model, image, with_nir=False), image.truth)
+        if "nir" in image.planes:
+            tally.add("RGBN", case, ours(model, image, with_nir=True), image.truth)
+        for peer in peers:
+            path = peer / f"{key_of(case)}.png"
+            if path.is_file():
+                tally.add(peer.name, case, cv2.imread(str(path), cv2.IMREAD_UNCHANGED), image.truth)
+    heads = ("source", "masker", "pixels", "IoU", "F1", "balanced accuracy", "producer's", "user's")
+    tables = [Table(region, heads, tuple(tally.rows(region))) for region in (*REGIONS, "thin")]
+    gaps = [row for peer in peers for mine in ("RGBN", "RGB") for row in tally.gaps(mine, peer.name)]
+    if gaps:
+        columns = ("source", "region", "ours", "IoU", "peer", "IoU of it", "difference", "low", "high", "said")
+        tables.append(Table("beside peers", columns, tuple(gaps)))
+    about = {"model": f"{model.manifest.name} {model.manifest.version}", "half": args.half}
+    report(tables, about=about, path=args.json)
+
+
+if __name__ == "__main__":
+    main()

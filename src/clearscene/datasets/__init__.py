@@ -1,0 +1,1 @@
+"""Data sets: chips from what people have drawn, and from published collections."""

@@ -1,0 +1,1 @@
+"""Many imperfect images of one place into one clean image, and where every pixel came from."""

@@ -1,0 +1,140 @@
+"""What the record of a fusion says of the images and the result."""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from rasterio.crs import CRS
+
+from clearscene import __version__
+from clearscene.fusion.aligning import whole_offset
+from clearscene.fusion.checks import Agreed
+from clearscene.fusion.image import FuseImage
+from clearscene.fusion.members import Setting
+from clearscene.fusion.outputs import Plan, Totals
+from clearscene.fusion.plan import Prepared, applied, shift_warnings
+from clearscene.fusion.result import Cost, FuseReport, ImageRecord, ShiftRecord, ToneRecord
+from clearscene.fusion.shifting import Shift
+from clearscene.fusion.tone import ToneLine
+from clearscene.masking.inputs import absolute
+
+__all__ = ["describe_run"]
+
+Tones = Mapping[str, tuple[ToneLine, ...] | None]
+
+
+def describe_run(
+    prepared: Prepared,
+    images: Sequence[FuseImage],
+    agreed: Agreed,
+    setting: Setting,
+    plan: Plan,
+    *,
+    totals: Totals,
+    reference: int,
+    shifts: Mapping[str, Shift | None],
+    tones: Tones,
+) -> FuseReport:
+    """The record, without what the run cost."""
+    grid, options = setting.grid, prepared.options
+    model = prepared.model.model.manifest if prepared.model else None
+    records = [
+        _image(place, image, setting, totals=totals, reference=reference, shift=shifts.get(image.path), tones=tones)
+        for place, image in enumerate(images)
+    ]
+    return FuseReport(
+        clearscene_version=__version__,
+        created=datetime.now(UTC),
+        name=plan.stem,
+        method=prepared.method,
+        model=f"{model.name} {model.version}" if model else None,
+        options=options.record(),
+        height=grid.height,
+        width=grid.width,
+        crs=_name(grid.crs),
+        transform=tuple(grid.transform)[:6],
+        bands=list(plan.bands),
+        dtype=plan.dtype,
+        nodata="nan" if plan.nodata is not None and math.isnan(plan.nodata) else plan.nodata,
+        images=records,
+        filled_percent=_percent(totals.filled, grid.n_pixels),
+        unseen_percent=_percent(totals.unseen, grid.n_pixels),
+        all_masked_percent=_percent(totals.all_masked, grid.n_pixels),
+        nudged_pixels=totals.nudged,
+        notes=[*prepared.notes, *agreed.notes, *_notes(prepared, images, totals)],
+        warnings=[*shift_warnings(images, shifts, options), *_tone_warnings(images, tones)],
+        cost=Cost(seconds=0, seconds_per_mpx=0, peak_memory_mb=None, workers=options.workers, window=0),
+        files={**plan.files, "page": f"{plan.stem}.html", "report": f"{plan.stem}.json"},
+    )
+
+
+def _image(
+    place: int,
+    image: FuseImage,
+    setting: Setting,
+    *,
+    totals: Totals,
+    reference: int,
+    shift: Shift | None,
+    tones: Tones,
+) -> ImageRecord:
+    n_pixels, options = setting.grid.n_pixels, setting.options
+    moves = bool(applied({image.path: shift}, options))
+    lines = tones.get(image.path)
+    mask = setting.masks.get(image.path)
+    return ImageRecord(
+        number=place + 1,
+        name=image.name,
+        path=absolute(image.path),
+        date=image.date,
+        crs=_name(image.grid.crs),
+        is_resampled=moves or any(whole_offset(part.grid, setting.grid) is None for part in image.parts),
+        is_reference=place == reference,
+        mask=None if mask is None else "auto" if options.masks == ("auto",) else absolute(mask),
+        valid_percent=_percent(int(totals.valid[place]), n_pixels),
+        good_percent=_percent(int(totals.good[place]), n_pixels),
+        won_percent=_percent(int(totals.won[place]), totals.filled),
+        share_percent=_percent(float(totals.share[place]), totals.filled),
+        shift=None
+        if shift is None
+        else ShiftRecord(row=shift.row, col=shift.col, windows=shift.n_windows, is_applied=moves),
+        tone=None
+        if lines is None
+        else [
+            ToneRecord(band=band, gain=line.gain, offset=line.offset)
+            for band, line in zip(setting.bands, lines, strict=True)
+        ],
+        notes=list(image.notes),
+    )
+
+
+def _notes(prepared: Prepared, images: Sequence[FuseImage], totals: Totals) -> list[str]:
+    notes = []
+    if len(images) == 1:
+        notes.append("There is one image only: the result is that image on the grid.")
+    if len(images) == 2 and prepared.method == "medoid":
+        notes.append("The medoid of two images is always the first; use --masks, or another --method.")
+    if prepared.method == "first" and not all(image.date for image in images):
+        notes.append("Images without a date come last, by name.")
+    if totals.nudged:
+        notes.append(f"{totals.nudged} pixels were moved by one level, because their value means nodata.")
+    if totals.all_masked:
+        what = "filled with the least bad images" if prepared.options.all_bad == "least" else "left without data"
+        notes.append(f"Where every image is masked the result is {what}; the count is 0 there.")
+    return notes
+
+
+def _tone_warnings(images: Sequence[FuseImage], tones: Tones) -> list[str]:
+    names = [image.name for image in images if image.path in tones and tones[image.path] is None]
+    return [f"{name} keeps its tone: too little ground is clear in both it and the reference." for name in names]
+
+
+def _percent(part: float, whole: float) -> float:
+    return round(100 * part / whole, 4) if whole else 0.0
+
+
+def _name(crs: CRS | None) -> str | None:
+    if crs is None:
+        return None
+    code = crs.to_epsg()
+    return f"EPSG:{code}" if code else str(crs.to_wkt())

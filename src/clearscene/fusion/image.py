@@ -1,0 +1,157 @@
+"""An image that takes part: what is known of it before its pixels are read."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from clearscene.errors import ClearsceneError
+from clearscene.fusion.failure import ImageError
+from clearscene.grid import Grid
+from clearscene.masking.inputs import absolute, product_name
+from clearscene.raster.bands import COLORS
+from clearscene.raster.scene import Scene, open_scene
+from clearscene.raster.sensors.opening import product_of
+from clearscene.raster.sensors.product import Band, Kind, Product, Source
+
+__all__ = ["FuseImage", "Part", "describe_image", "in_order"]
+
+DATE_IN_NAME = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_]?(0[1-9]|1[0-2])[-_]?(0[1-9]|[12]\d|3[01])(?!\d)")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Bands of an image that lie in one file."""
+
+    path: str
+    given: Mapping[str, int] | None
+    """How bands are named on opening."""
+    bands: Mapping[str, int | str]
+    """Name or number in the file, by common name."""
+    nodata: float | None
+    """Stored value that means no data, where the product's format says so and the file may not."""
+    grid: Grid
+
+    def open(self) -> Scene:
+        """The file, to be closed by the caller."""
+        return open_scene(self.path, self.given)
+
+
+@dataclass(frozen=True)
+class FuseImage:
+    """One of the images that are fused."""
+
+    path: str
+    """As given."""
+    name: str
+    """Of the product or file, fit to be part of a file name."""
+    date: str
+    """YYYY-MM-DD, or ISO 8601 with the time; empty if unknown."""
+    dtype: str
+    parts: tuple[Part, ...]
+    lines: Mapping[str, tuple[float, float]]
+    """Scale and offset from stored values to reflectance, by common name of the band, in the order of the bands."""
+    kind: Kind
+    nodata: float | None
+    """Declared value."""
+    is_full: bool
+    """True if every pixel has data: there is no nodata value, no mask, no alpha, and no number that is not finite."""
+    has_scale: bool
+    """True if the image itself or its product says how values become reflectance."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Common names."""
+        return tuple(self.lines)
+
+    @property
+    def grid(self) -> Grid:
+        """Of the finest file that holds a visible band."""
+        visible = [part for part in self.parts if set(part.bands) & set(COLORS)] or [*self.parts]
+        return min((part.grid for part in visible), key=lambda grid: grid.resolution[0] * grid.resolution[1])
+
+    @property
+    def key(self) -> tuple[bool, str, str, str]:
+        """Place in the order of the images, which is that of dates, then names, whatever order they are given in."""
+        return (not self.date, self.date, self.name, absolute(self.path))
+
+
+def in_order(images: Iterable[FuseImage]) -> list[FuseImage]:
+    """Images by date, those without one last, then by name. Law: the order they come in does not matter."""
+    return sorted(images, key=lambda image: image.key)
+
+
+def describe_image(
+    path: str,
+    bands: Mapping[str, int] | None = None,
+    *,
+    scale: float | None = None,
+    offset: float | None = None,
+) -> FuseImage:
+    """Understand an image: a raster, a satellite product, a STAC Item; the other arguments as `open_reflectance`.
+
+    Raises:
+        ImageError: It cannot be opened; names it.
+    """
+    try:
+        product = product_of(path, bands=bands, scale=scale, offset=offset)
+        parts, scenes = _parts(product), []
+        for part in parts:
+            with part.open() as scene:
+                scenes.append(scene)
+    except ClearsceneError as error:
+        raise ImageError.of(error, path) from error
+    dtype = np.result_type(*(scene.dtype for scene in scenes)).name
+    declared = next((scene.nodata for scene in scenes if scene.nodata is not None), None)
+    by_format = next((part.nodata for part in parts if part.nodata is not None), None)
+    date, notes = _date(product, product_name(path))
+    is_display = product.kind == "display"
+    return FuseImage(
+        path=path,
+        name=product_name(path),
+        date=date,
+        dtype=dtype,
+        parts=parts,
+        lines={band.name: (1.0, 0.0) if is_display else (band.scale, band.offset) for band in product.bands},
+        kind=product.kind,
+        nodata=by_format if declared is None else declared,
+        is_full=by_format is None and all(_is_full(scene) for scene in scenes),
+        has_scale=any((band.scale, band.offset) != (1.0, 0.0) for band in product.bands) and not is_display,
+        notes=(*product.notes, *notes),
+    )
+
+
+def _parts(product: Product) -> tuple[Part, ...]:
+    """The bands by the file that holds them at their finest."""
+    by_file: dict[str, list[Band]] = {}
+    for band in product.bands:
+        by_file.setdefault(_finest(band).path, []).append(band)
+    parts = []
+    for path, bands in by_file.items():
+        numbers = {band.name: _finest(band).band for band in bands}
+        given = product.given if product.is_self_named else {"gray": min(map(int, numbers.values()))}
+        with open_scene(path, given) as scene:
+            parts.append(Part(path, given, numbers, bands[0].nodata, scene.grid))
+    return tuple(parts)
+
+
+def _finest(band: Band) -> Source:
+    return min(band.sources, key=lambda source: source.gsd or 0.0)
+
+
+def _is_full(scene: Scene) -> bool:
+    return np.dtype(scene.dtype).kind in "iu" and scene.is_unmasked
+
+
+def _date(product: Product, name: str) -> tuple[str, list[str]]:
+    """When an image was taken: by its metadata, else by its name."""
+    if product.datetime:
+        return product.datetime, []
+    found = DATE_IN_NAME.search(Path(name).name)
+    if not found:
+        return "", []
+    date = "-".join(found.groups())
+    return date, [f"The date {date} is that in the name."]

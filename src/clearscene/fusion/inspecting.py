@@ -1,0 +1,61 @@
+"""The inspection of the images and of what was made of them, so that the gain is a number."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from clearscene.errors import ClearsceneError
+from clearscene.fusion.options import FuseOptions
+from clearscene.fusion.result import FuseReport
+from clearscene.inspection.inspect import Inspector, inspect_scene, prepare
+from clearscene.inspection.options import InspectOptions
+
+__all__ = ["inspect_all", "inspection_folder"]
+
+
+def inspection_folder(out: Path) -> Path:
+    """Where the runs of the inspection lie."""
+    return out.with_name(f"{out.stem}_inspection")
+
+
+def inspect_all(
+    report: FuseReport, out: Path, options: FuseOptions, *, progress: Callable[[float], None]
+) -> FuseReport:
+    """Inspect every image, as it is, and the result; the report with their scores.
+
+    An image that the inspection cannot open, as a product of many files, has no score and a note says so. Runs are
+    left in `NAME_inspection`, for `clearscene review` too.
+
+    Raises:
+        ClearsceneError: The result cannot be inspected.
+    """
+    inspector = prepare(
+        InspectOptions(
+            bands=options.bands,
+            device=options.device,
+            workers=options.workers,
+            memory_limit_mb=options.memory_limit_mb,
+        )
+    )
+    folder = inspection_folder(out)
+    folder.mkdir(exist_ok=True)
+    images = []
+    for image in report.images:
+        score, note = _score(image.path, folder / f"{image.number:03d}-{image.name}", inspector)
+        images.append(image.model_copy(update={"score": score, "notes": [*image.notes, *note]}))
+        progress(image.number / (len(report.images) + 1))
+    found = inspect_scene(
+        out,
+        folder / report.name,
+        prepare(
+            InspectOptions(device=options.device, workers=options.workers, memory_limit_mb=options.memory_limit_mb)
+        ),
+    )
+    progress(1.0)
+    return report.model_copy(update={"images": images, "score": found.score.score})
+
+
+def _score(path: str, folder: Path, inspector: Inspector) -> tuple[float | None, list[str]]:
+    try:
+        return inspect_scene(path, folder, inspector).score.score, []
+    except ClearsceneError as error:
+        return None, [f"Not inspected: {error.message}"]

@@ -1,0 +1,223 @@
+"""The images opened on the common grid, with masks, shifts, tone and quality."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.enums import Resampling
+from rasterio.windows import Window
+
+from clearscene.errors import OptionError
+from clearscene.fusion.aligning import AlignedImage
+from clearscene.fusion.engine import Member
+from clearscene.fusion.image import FuseImage
+from clearscene.fusion.masks import AlignedMask
+from clearscene.fusion.methods.method import Floats
+from clearscene.fusion.options import FuseOptions
+from clearscene.fusion.placing import coarser
+from clearscene.fusion.quality import QualityMap, QualityModel, write_quality
+from clearscene.fusion.shifting import Shift, estimate_shift
+from clearscene.fusion.tone import ToneLine, fit_tone
+from clearscene.fusion.viewing import common_stretch, display_bands
+from clearscene.grid import Grid
+from clearscene.raster.stretch import Stretch
+
+__all__ = [
+    "Overview",
+    "Setting",
+    "find_reference",
+    "fit_tones",
+    "judge_all",
+    "look_over",
+    "open_members",
+    "register_all",
+    "stretch_of",
+]
+
+OVERVIEW = 512
+"""Pixels of the longer side of the overview on which tones are fitted."""
+
+Shifts = Mapping[str, Shift | None]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is common to all images while they are opened."""
+
+    grid: Grid
+    bands: tuple[str, ...]
+    options: FuseOptions
+    masks: Mapping[str, str]
+    """Mask of each image by the image's path."""
+
+    def open(
+        self, image: FuseImage, *, grid: Grid | None = None, shift: Shift | None = None, bands: Sequence[str] = ()
+    ) -> AlignedImage:
+        """An image on the grid, or another one."""
+        return AlignedImage(
+            image,
+            grid or self.grid,
+            tuple(bands) or self.bands,
+            resampling=Resampling[self.options.resampling],
+            shift=_move(shift),
+            as_reflectance=self.options.reflectance,
+        )
+
+    def open_mask(
+        self, image: FuseImage, *, grid: Grid | None = None, shift: Shift | None = None
+    ) -> AlignedMask | None:
+        """The mask of an image, if it has one."""
+        path = self.masks.get(image.path)
+        return None if path is None else AlignedMask(path, grid or self.grid, shift=_move(shift))
+
+
+def _move(shift: Shift | None) -> tuple[float, float]:
+    return (0.0, 0.0) if shift is None else (shift.row, shift.col)
+
+
+@dataclass(frozen=True, eq=False)
+class Overview:
+    """An image, small."""
+
+    data: Floats
+    """(band, row, col)."""
+    valid: NDArray[np.bool_]
+    good: NDArray[np.bool_]
+    """Valid and not masked, (row, col)."""
+
+
+def look_over(image: FuseImage, setting: Setting, *, shift: Shift | None = None) -> Overview:
+    """Read an image at most 512 pixels wide and high."""
+    grid, _ = coarser(setting.grid, OVERVIEW)
+    with ExitStack() as stack:
+        reader = stack.enter_context(setting.open(image, grid=grid, shift=shift))
+        pixels = reader.read(grid.window)
+        good = pixels.valid
+        mask = setting.open_mask(image, grid=grid, shift=shift)
+        if mask is not None:
+            good = good & ~stack.enter_context(mask).bad(grid.window)
+        return Overview(np.asarray(pixels.data, reader.dtype), pixels.valid, good)
+
+
+def find_reference(images: Sequence[FuseImage], goods: Sequence[int], wanted: str) -> int:
+    """Place of the reference: the image named, or the one with the most good pixels of the overview.
+
+    Raises:
+        OptionError: No image has that name, or more than one.
+    """
+    if not wanted:
+        return int(np.argmax(goods))
+    found = [place for place, image in enumerate(images) if wanted in (image.name, image.path)]
+    if len(found) != 1:
+        names = ", ".join(image.name for image in images)
+        raise OptionError(f"--reference {wanted!r} is not one of the images.", hint=f"They are {names}.")
+    return found[0]
+
+
+def register_all(
+    images: Sequence[FuseImage], setting: Setting, reference: int, *, progress: Callable[[float], None]
+) -> dict[str, Shift | None]:
+    """The shift of every image against the reference, by path; None where it cannot be told."""
+    band = (display_bands(setting.bands)[len(display_bands(setting.bands)) // 2],)  # green, or the one there is
+    result: dict[str, Shift | None] = {images[reference].path: Shift(0.0, 0.0, 0)}
+    with ExitStack() as fixed_stack:
+        fixed = _reader(fixed_stack, images[reference], setting, band)
+        for place, image in enumerate(images):
+            if place != reference:
+                with ExitStack() as stack:
+                    moving = _reader(stack, image, setting, band)
+                    result[image.path] = estimate_shift(fixed, moving, setting.grid)
+            progress((place + 1) / len(images))
+    return result
+
+
+def _reader(
+    stack: ExitStack, image: FuseImage, setting: Setting, band: tuple[str, ...]
+) -> Callable[[Window], tuple[Floats, NDArray[np.bool_]]]:
+    aligned = stack.enter_context(setting.open(image, bands=band))
+    mask = setting.open_mask(image)
+    if mask is not None:
+        stack.enter_context(mask)
+
+    def read(window: Window) -> tuple[Floats, NDArray[np.bool_]]:
+        pixels = aligned.read(window)
+        good = pixels.valid if mask is None else pixels.valid & ~mask.bad(window)
+        return np.asarray(pixels.data[0], aligned.dtype), good
+
+    return read
+
+
+def fit_tones(
+    images: Sequence[FuseImage], setting: Setting, reference: int, shifts: Shifts
+) -> dict[str, tuple[ToneLine, ...] | None]:
+    """The lines of every image but the reference, by path; None where none could be fitted."""
+    fixed = look_over(images[reference], setting, shift=shifts.get(images[reference].path))
+    result: dict[str, tuple[ToneLine, ...] | None] = {}
+    for place, image in enumerate(images):
+        if place != reference:
+            moving = look_over(image, setting, shift=shifts.get(image.path))
+            result[image.path] = fit_tone(moving.data, fixed.data, moving.good & fixed.good)
+    return result
+
+
+def stretch_of(images: Sequence[FuseImage], setting: Setting, overviews: Sequence[Floats]) -> Stretch:
+    """The stretch that all images share; `overviews` are valid display values, flat."""
+    band = display_bands(setting.bands)[0]
+    return common_stretch(images, overviews, band=band, as_reflectance=setting.options.reflectance)
+
+
+def open_members(
+    stack: ExitStack,
+    images: Sequence[FuseImage],
+    setting: Setting,
+    *,
+    shifts: Shifts,
+    tones: Mapping[str, tuple[ToneLine, ...] | None],
+    maps: Mapping[str, QualityMap],
+) -> tuple[Member, ...]:
+    """Open all images; `stack` closes them."""
+    members = []
+    for image in images:
+        shift = shifts.get(image.path)
+        mask = setting.open_mask(image, shift=shift)
+        if mask is not None:
+            stack.enter_context(mask)
+        aligned = stack.enter_context(setting.open(image, shift=shift))
+        members.append(Member(aligned, mask, maps.get(image.path), tones.get(image.path)))
+    return tuple(members)
+
+
+def judge_all(
+    images: Sequence[FuseImage],
+    setting: Setting,
+    model: QualityModel,
+    folder: Path,
+    *,
+    shifts: Shifts,
+    stretch: Stretch,
+    progress: Callable[[float], None],
+) -> dict[str, QualityMap]:
+    """Quality maps of all images, by path; files in `folder`."""
+    result = {}
+    for place, image in enumerate(images):
+        bands = model.bands_of(image.bands)
+        target = QualityMap(folder / f"quality-{place}.tif", setting.grid)
+        aligned = AlignedImage(
+            image,
+            setting.grid,
+            bands,
+            resampling=Resampling[setting.options.resampling],
+            shift=_move(shifts.get(image.path)),
+            as_reflectance=setting.options.reflectance or model.sees_reflectance,
+        )
+
+        def watch(share: float, place: int = place) -> None:
+            progress((place + share) / len(images))
+
+        with aligned:
+            write_quality(aligned, model, target, stretch=stretch, options=setting.options, progress=watch)
+        result[image.path] = target
+    return result

@@ -1,0 +1,1 @@
+"""One file a method; each has a function `combine`, see `clearscene.fusion.methods.method.Combine`."""

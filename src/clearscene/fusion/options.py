@@ -1,0 +1,133 @@
+"""What a user can choose for a fusion, checked before an image is read."""
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from clearscene.errors import OptionError
+from clearscene.fusion.methods.choose import METHOD_NAMES, Method
+from clearscene.masking.options import DEFAULT_MODEL
+
+__all__ = ["FuseOptions"]
+
+CHOICES = {
+    "method": ("auto", *METHOD_NAMES),
+    "tone": ("none", "match"),
+    "extent": ("union", "intersection"),
+    "resampling": ("nearest", "bilinear", "cubic", "average"),
+    "on_error": ("stop", "skip"),
+    "all_bad": ("nodata", "least"),
+}
+
+
+@dataclass(frozen=True)
+class FuseOptions:
+    """How images are fused. Every default is written here and nowhere else."""
+
+    method: Method | Literal["auto"] = "auto"
+    """`auto` is `learned` where there is a quality model, else `medoid`."""
+    model: Path | None = None
+    """Folder of a quality model; None takes the shipped one, if there is any."""
+    temperature: float = 1.0
+    """Of the softmax across images: small sharpens, large averages."""
+    masks: tuple[str, ...] = ()
+    """Cloud masks, files or folders of them; or `auto` alone, which masks with `mask_model`."""
+    mask_model: str = DEFAULT_MODEL
+    """Cloud model of `--masks auto`: the name of a shipped one, or a folder."""
+    all_bad: Literal["nodata", "least"] = "nodata"
+    """Where every image is masked: no data, or the images as if they were not masked."""
+    tone: Literal["none", "match"] = "none"
+    """`match` brings each image to the tone of the reference before they are combined."""
+    feather: int | None = None
+    """Pixels over which an image fades in beside its clouds and edges; None is 0, and 16 with `tone` match."""
+    reference: str = ""
+    """Name of the image whose tone and place are kept; empty is the one with the most good pixels."""
+    align: bool = False
+    """Shift the images onto the reference by phase correlation."""
+    bands: Mapping[str, int] | None = None
+    """Common name to 1-based band, of plain rasters."""
+    scale: float | None = None
+    """Reflectance = value * scale + offset, of plain rasters."""
+    offset: float | None = None
+    use: tuple[str, ...] = ()
+    """Common names of the bands to fuse; empty takes those that all images have."""
+    reflectance: bool = False
+    """Turn stored values into reflectance (float32) by each image's own scale and offset."""
+    like: str = ""
+    """Raster whose grid is taken."""
+    bounds: tuple[float, float, float, float] | None = None
+    """Left, bottom, right, top in the CRS of the result."""
+    resolution: float | None = None
+    """Length of a pixel, meters; None is that of the finest image."""
+    extent: Literal["union", "intersection"] = "union"
+    """What ground is taken, without `like` and `bounds`."""
+    resampling: str = "bilinear"
+    """How values come onto the common grid: nearest, bilinear, cubic or average."""
+    quality: bool = False
+    """Write `_quality.tif`: the share of each image, percent."""
+    dates: bool = False
+    """Write `_date.tif`: the date of the winning image as YYYYMMDD."""
+    inspect: bool = False
+    """Inspect every image and the result."""
+    on_error: Literal["stop", "skip"] = "stop"
+    """`skip` leaves out an image that cannot be read."""
+    device: str = "auto"
+    """Where models run: auto, cpu, cuda, openvino."""
+    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    """Threads."""
+    memory_limit_mb: int = 2000
+    """What the process should stay below, MB."""
+
+    @property
+    def feather_px(self) -> int:
+        """Pixels over which an image fades in."""
+        return (16 if self.tone == "match" else 0) if self.feather is None else self.feather
+
+    def record(self) -> dict[str, str]:
+        """What was chosen, by the name of the option; what is not as by default, and nothing that is about running."""
+        told = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in RUNNING}
+        default = FuseOptions()
+        return {name: _say(value) for name, value in told.items() if value != getattr(default, name)}
+
+    def __post_init__(self) -> None:
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                option = f"--{name.replace('_', '-')}"
+                raise OptionError(f"{option} {getattr(self, name)!r} is not known.", hint=f"Use {', '.join(choices)}.")
+        if not (math.isfinite(self.temperature) and self.temperature > 0):
+            raise OptionError(f"--temperature {self.temperature:g} is not above 0.", hint="Use 1, or less to sharpen.")
+        if self.feather is not None and not 0 <= self.feather <= MOST_FEATHER:
+            raise OptionError(f"--feather {self.feather} is not between 0 and {MOST_FEATHER} pixels.")
+        if self.bounds is not None and not (self.bounds[0] < self.bounds[2] and self.bounds[1] < self.bounds[3]):
+            raise OptionError(f"--bounds {self.bounds} hold no ground.", hint="Give left, bottom, right, top.")
+        if self.resolution is not None and not (math.isfinite(self.resolution) and self.resolution > 0):
+            raise OptionError(f"--resolution {self.resolution:g} is no length in meters.", hint="Give one, as 10.")
+        self._check_running()
+
+    def _check_running(self) -> None:
+        """Refuse what does not go together, and what cannot be run."""
+        if self.like and (self.bounds or self.resolution):
+            raise OptionError("--like gives the whole grid; --bounds and --resolution do not go with it.")
+        if "auto" in self.masks and len(self.masks) > 1:
+            raise OptionError("--masks auto goes with no other mask.", hint="Give auto, or files.")
+        if self.workers < 1:
+            raise OptionError(f"--workers {self.workers} is less than 1.")
+        if self.memory_limit_mb < 600:
+            raise OptionError(
+                f"--memory-limit {self.memory_limit_mb} MB is too small to work in.", hint="Use 600 or more."
+            )
+
+
+RUNNING = ("device", "workers", "memory_limit_mb", "on_error")
+MOST_FEATHER = 64
+
+
+def _say(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}={band}" for name, band in value.items())
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return "yes" if value is True else str(value)

@@ -1,0 +1,115 @@
+"""What is decided before pixels are combined: the method, the nodata value, which shifts are made."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from clearscene.errors import ModelError, OptionError
+from clearscene.fusion.aligning import shifted, whole_offset
+from clearscene.fusion.checks import Agreed
+from clearscene.fusion.image import FuseImage
+from clearscene.fusion.masks import require_mask_model
+from clearscene.fusion.methods.choose import Method
+from clearscene.fusion.options import FuseOptions
+from clearscene.fusion.quality import QualityModel, find_quality_model, load_quality_model
+from clearscene.fusion.shifting import WARN_PX, Shift
+from clearscene.grid import Grid
+
+__all__ = ["Prepared", "applied", "nodata_for", "prepare_fuse", "shift_warnings"]
+
+SMALLEST_PX = 0.1
+"""Shifts below this are not made: resampling would cost more than it mends."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The options, with the method that they lead to."""
+
+    options: FuseOptions
+    method: Method
+    model: QualityModel | None
+    notes: tuple[str, ...] = ()
+
+
+def prepare_fuse(options: FuseOptions) -> Prepared:
+    """Choose the method and load the model, so that every mistake in the options shows before work starts.
+
+    Raises:
+        ModelError: `learned` is asked for and there is no quality model, or the model is broken.
+        OptionError: Options do not go together.
+    """
+    if options.masks == ("auto",):
+        require_mask_model(options.mask_model)
+    if options.method not in ("learned", "best", "auto"):
+        if options.model is not None:
+            raise OptionError(
+                f"--model is not used by --method {options.method}.", hint="Use --method learned or best."
+            )
+        return Prepared(options, options.method, None)
+    folder = find_quality_model(options.model)
+    if folder is not None:
+        model = load_quality_model(folder, device=options.device)
+        return Prepared(options, "learned" if options.method == "auto" else options.method, model)
+    if options.method == "learned":
+        raise ModelError(
+            "--method learned needs a quality model, and none comes with this installation.",
+            hint="Name a model folder with --model, or use --method medoid, median or geomedian.",
+        )
+    if options.method == "best":
+        if not options.masks:
+            raise OptionError(
+                "--method best has nothing to rank the images by: there are no masks and no quality model.",
+                hint="Give --masks, which ranks by the distance to the next cloud, or --model.",
+            )
+        return Prepared(options, "best", None, ("Ranked by the distance to the next masked pixel.",))
+    note = "No quality model is installed, so the method is medoid; name a model with --model, or another --method."
+    return Prepared(options, "medoid", None, (note,))
+
+
+def applied(shifts: Mapping[str, Shift | None], options: FuseOptions) -> dict[str, Shift]:
+    """The shifts that are made."""
+    if not options.align:
+        return {}
+    return {path: shift for path, shift in shifts.items() if shift is not None and shift.length > SMALLEST_PX}
+
+
+def shift_warnings(images: Sequence[FuseImage], shifts: Mapping[str, Shift | None], options: FuseOptions) -> list[str]:
+    """What to say of images that lie beside the reference."""
+    warnings = []
+    for image in images:
+        shift = shifts.get(image.path)
+        if shift is not None and shift.length > WARN_PX and not options.align:
+            warnings.append(
+                f"{image.name} lies {shift.length:.1f} pixels beside the reference ({-shift.row:+.1f} down,"
+                f" {-shift.col:+.1f} right); --align moves it."
+            )
+        if shift is None and options.align:
+            warnings.append(f"{image.name} is not moved: its shift against the reference cannot be told.")
+    return warnings
+
+
+def nodata_for(
+    agreed: Agreed, images: Sequence[FuseImage], grid: Grid, *, options: FuseOptions, shifts: Mapping[str, Shift]
+) -> float | None:
+    """The nodata value of the result: that of the images; none if one of them is sure to fill all; else 0.
+
+    Of signed whole numbers it is the lowest instead of 0, of floating point NaN.
+    """
+    if agreed.nodata is not None:
+        return agreed.nodata
+    may_be_masked = bool(options.masks) and options.all_bad == "nodata"
+    if not may_be_masked and any(_fills(image, grid, shifts.get(image.path)) for image in images):
+        return None
+    kind = np.dtype(agreed.dtype)
+    return 0.0 if kind.kind == "u" else float(np.iinfo(kind).min)
+
+
+def _fills(image: FuseImage, grid: Grid, shift: Shift | None) -> bool:
+    """True if an image has data at every pixel of the grid for certain."""
+    source = shifted(image.grid, grid, (shift.row, shift.col) if shift else (0.0, 0.0))
+    place = whole_offset(source, grid)
+    if not image.is_full or len(image.parts) > 1 or place is None:
+        return False
+    row, col = place
+    return row <= 0 and col <= 0 and row + source.height >= grid.height and col + source.width >= grid.width

@@ -1,0 +1,85 @@
+"""Files of a fusion that appear together or not at all."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from clearscene.atomic import output_error
+from clearscene.errors import ClearsceneError, OutputError
+from clearscene.fusion.result import FuseReport, read_report
+
+__all__ = ["check_out", "finished", "record_of", "staged"]
+
+SUFFIXES = (".tif", ".tiff")
+
+
+def check_out(out: Path) -> None:
+    """Make sure that the result has a name that a COG can have.
+
+    Raises:
+        OutputError: It has another suffix, or is a folder.
+    """
+    if out.suffix.lower() not in SUFFIXES or out.is_dir():
+        raise OutputError(
+            f"{out} is {'a folder' if out.is_dir() else 'no name of a GeoTIFF'}.", hint="Give a file, as fused.tif."
+        )
+
+
+def record_of(out: Path) -> Path:
+    """The JSON record beside a result."""
+    return out.with_suffix(".json")
+
+
+@contextmanager
+def staged(out: Path) -> Iterator[Path]:
+    """A folder beside `out` to work in; its files go to the folder of `out` when the block ends well.
+
+    Law: after an exception all is as it was. The record goes last, and an older one is removed first, so that a
+    record never stands beside files of another run; files that only the older one names are removed.
+
+    Raises:
+        OutputError: The folder cannot be written to.
+    """
+    work = out.parent / f".{out.stem}.{uuid4().hex[:8]}.part"
+    try:
+        work.mkdir(parents=True)
+        yield work
+        _publish(work, out)
+    except ClearsceneError:
+        raise
+    except OSError as error:
+        raise output_error(error, out) from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _publish(work: Path, out: Path) -> None:
+    record = record_of(out)
+    made = sorted((path for path in work.iterdir() if path.is_file()), key=lambda path: path.name == record.name)
+    stale = _named_by(record) - {path.name for path in made}
+    record.unlink(missing_ok=True)
+    for name in stale:
+        (out.parent / name).unlink(missing_ok=True)
+    for path in made:
+        path.replace(out.parent / path.name)
+
+
+def _named_by(record: Path) -> set[str]:
+    """Names of the files of an older run, with what GDAL keeps beside them."""
+    try:
+        files = read_report(record).files.values()
+    except (OSError, ValueError):
+        return set()
+    plain = {name for name in files if Path(name).name == name}  # a record may come from anyone
+    return plain | {f"{name}.aux.xml" for name in plain}
+
+
+def finished(out: Path) -> FuseReport | None:
+    """The report of a fusion that is there with all its files, or None."""
+    try:
+        report = read_report(record_of(out))
+    except (OSError, ValueError):
+        return None
+    return report if all((out.parent / name).is_file() for name in report.files.values()) else None

@@ -1,0 +1,1 @@
+"""Masks of cloud, thin cloud and cloud shadow."""

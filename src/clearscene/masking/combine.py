@@ -1,0 +1,112 @@
+"""Maskers made of maskers: several together, and one that sees tiles at half their resolution."""
+
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from clearscene.errors import OptionError
+from clearscene.masking.augmentation import LookCount
+from clearscene.masking.masker import SMALLEST, Masker, Planes, Traits
+from clearscene.models.model import softmax
+from clearscene.raster.sensors.product import Kind
+
+__all__ = ["Ensemble", "Halved"]
+
+HALF = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Several maskers: the mean of their probabilities. Law: one masker twice is that masker."""
+
+    members: tuple[Masker, ...]
+    traits: Traits = field(init=False)
+
+    def __post_init__(self) -> None:
+        sizes = {member.traits.tile_size for member in self.members}
+        if len(sizes) > 1:
+            raise OptionError(
+                f"Models with tiles of {' and '.join(map(str, sorted(sizes)))} px cannot be averaged.",
+                hint="Use models of one tile size, or mask with each by itself.",
+            )
+        object.__setattr__(self, "traits", _joint([member.traits for member in self.members]))
+
+    @property
+    def looks(self) -> tuple[LookCount, ...]:
+        """See `Masker`."""
+        return tuple(count for member in self.members for count in member.looks)
+
+    def probabilities(self, planes: Planes, valid: NDArray[np.bool_], *, kind: Kind) -> NDArray[np.float32]:
+        """See `Masker`."""
+        total = self.members[0].probabilities(planes, valid, kind=kind)
+        for member in self.members[1:]:
+            total = total + member.probabilities(planes, valid, kind=kind)
+        return np.asarray(total / np.float32(len(self.members)))
+
+
+def _joint(given: list[Traits]) -> Traits:
+    """All bands and classes of the members; thresholds are the mean, the range of pixels what they share."""
+    needed = {name for traits in given for name in traits.bands if name not in traits.optional}
+    bands = tuple(dict.fromkeys(name for traits in given for name in traits.bands))
+    ranges = [traits.pixel_range_m for traits in given if traits.pixel_range_m]
+    overlaps = [traits.overlap for traits in given if traits.overlap is not None]
+    return Traits(
+        origins=tuple(origin for traits in given for origin in traits.origins),
+        bands=bands,
+        tile_size=given[0].tile_size,
+        network_size=max(traits.network_size for traits in given),
+        optional=frozenset(bands) - needed,
+        classes=frozenset().union(*(traits.classes for traits in given)),
+        thresholds=tuple(np.mean([traits.thresholds for traits in given], axis=0).tolist()),
+        overlap=max(overlaps) if len(overlaps) == len(given) else None,
+        pixel_range_m=(max(low for low, _ in ranges), min(high for _, high in ranges)) if ranges else None,
+        kinds=frozenset.intersection(*(traits.kinds for traits in given)),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Halved:
+    """A masker that sees every tile at half its resolution, and answers at full.
+
+    A pixel at half size is the mean of its valid pixels. A tile covers twice as many pixels along each side.
+    """
+
+    inner: Masker
+    traits: Traits = field(init=False)
+
+    def __post_init__(self) -> None:
+        inner = self.inner.traits
+        sizes = inner.pixel_range_m
+        halved = replace(
+            inner,
+            tile_size=inner.tile_size * HALF,
+            overlap=None if inner.overlap is None else inner.overlap * HALF,
+            pixel_range_m=(sizes[0] / HALF, sizes[1] / HALF) if sizes else None,
+        )
+        object.__setattr__(self, "traits", halved)
+
+    @property
+    def looks(self) -> tuple[LookCount, ...]:
+        """See `Masker`."""
+        return self.inner.looks
+
+    def probabilities(self, planes: Planes, valid: NDArray[np.bool_], *, kind: Kind) -> NDArray[np.float32]:
+        """See `Masker`."""
+        height, width = valid.shape
+        share = _halved(valid.astype(np.float32))
+        weight = np.where(share > 0, share, 1)
+        small = {name: np.asarray(_halved(plane * valid) / weight, np.float32) for name, plane in planes.items()}
+        answer = self.inner.probabilities(small, share > 0, kind=kind)
+        logs = np.log(np.maximum(answer, SMALLEST))
+        size = (share.shape[1] * HALF, share.shape[0] * HALF)
+        grown = np.stack([cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane in logs])
+        return softmax(grown[:, :height, :width])
+
+
+def _halved(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Means of 2 x 2 pixels; beyond an odd edge there is nothing, which counts as 0."""
+    even = np.pad(plane, [(0, length % HALF) for length in plane.shape])
+    blocks = even.reshape(even.shape[0] // HALF, HALF, even.shape[1] // HALF, HALF)
+    return np.asarray(blocks.mean(axis=(1, 3)), np.float32)

@@ -1,0 +1,90 @@
+"""What a user can choose for a cloud mask, checked before a scene is read."""
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from clearscene.errors import OptionError
+from clearscene.masking.classes import Classes
+
+__all__ = ["DEFAULT_MODEL", "MaskOptions"]
+
+DEFAULT_MODEL = "cloud-rgbn"
+MOST_TTA = 7
+
+
+@dataclass(frozen=True)
+class MaskOptions:
+    """How scenes are masked. Every default is written here and nowhere else."""
+
+    models: tuple[str, ...] = (DEFAULT_MODEL,)
+    """Names of shipped models or peers, or model folders; of several, the mean of the probabilities counts."""
+    bands: Mapping[str, int] | None = None
+    """Common name to 1-based band, of plain rasters."""
+    scale: float | None = None
+    """Reflectance = value * scale + offset, of plain rasters."""
+    offset: float | None = None
+    resolution: float | None = None
+    """Pixel size to work and answer at, meters; None is that of the finest visible band. Of arrays, the size of
+    their pixels."""
+    classes: Classes = 4
+    """4 clear, thick, thin, shadow; 3 with thick and thin as one; 2 with shadow counted as clear."""
+    buffer_m: float = 0.0
+    """Meters by which clouds and shadows are grown."""
+    tta: int = 0
+    """Most further looks at a tile, turned and flipped, 0 to 7; only tiles with isolated pixels get them."""
+    fast: bool = False
+    """Look at half the resolution; the mask stays on the grid of the scene."""
+    confidence: bool = False
+    """Write `_confidence.tif`, one band a class, in percent."""
+    vector: str = ""
+    """Polygon file to write: empty or gpkg."""
+    qa: bool = False
+    """Compare with the quality band that comes with the product."""
+    device: str = "auto"
+    """Where models run: auto, cpu, cuda, openvino."""
+    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    """Threads."""
+    memory_limit_mb: int = 2000
+    """What the process should stay below, MB."""
+
+    def record(self) -> dict[str, str]:
+        """What bears on the mask and its files, by the name of the option; defaults are left out."""
+        told = {
+            "model": "" if self.models == (DEFAULT_MODEL,) else ",".join(self.models),
+            "bands": ",".join(f"{name}={band}" for name, band in (self.bands or {}).items()),
+            "scale": "" if self.scale is None else f"{self.scale:g}",
+            "offset": "" if self.offset is None else f"{self.offset:g}",
+            "resolution": "" if self.resolution is None else f"{self.resolution:g}",
+            "classes": str(self.classes),
+            "buffer": f"{self.buffer_m:g}" if self.buffer_m else "",
+            "tta": str(self.tta) if self.tta else "",
+            "fast": "yes" if self.fast else "",
+            "confidence": "yes" if self.confidence else "",
+            "vector": self.vector,
+            "qa": "yes" if self.qa else "",
+        }
+        return {name: value for name, value in told.items() if value}
+
+    def __post_init__(self) -> None:
+        if not self.models:
+            raise OptionError("--model names no model.", hint="Leave it out for the shipped one.")
+        if self.classes not in (4, 3, 2):
+            raise OptionError(f"--classes {self.classes} is not known.", hint="Choose 4, 3 or 2.")
+        if not 0 <= self.tta <= MOST_TTA:
+            raise OptionError(
+                f"--tta {self.tta} is not between 0 and {MOST_TTA}.", hint="A tile has 8 turns and flips."
+            )
+        if not (math.isfinite(self.buffer_m) and self.buffer_m >= 0):
+            raise OptionError(f"--buffer {self.buffer_m:g} is no length in meters.", hint="Give one, as 100.")
+        if self.vector not in ("", "gpkg"):
+            raise OptionError(f"--vector {self.vector!r} is not known.", hint="Choose gpkg.")
+        if self.scale is not None and not (math.isfinite(self.scale) and self.scale != 0):
+            raise OptionError(f"--scale {self.scale:g} makes no reflectance.", hint="Give a number, as 0.0001.")
+        if self.workers < 1:
+            raise OptionError(f"--workers {self.workers} is less than 1.")
+        if self.memory_limit_mb < 500:
+            raise OptionError(
+                f"--memory-limit {self.memory_limit_mb} MB is too small to work in.", hint="Give it 500 or more."
+            )

@@ -1,0 +1,29 @@
+"""The errors for a peer that is not installed, or cannot get its weights."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from clearscene.errors import MissingExtraError
+
+__all__ = ["package_folder", "require"]
+
+
+def require(*modules: str, name: str, install: str) -> None:
+    """Make sure that modules can be imported, without importing them.
+
+    Raises:
+        MissingExtraError: One is not there; names the command that installs it.
+    """
+    lacking = [module for module in modules if find_spec(module) is None]
+    if lacking:
+        raise MissingExtraError(
+            f"--model {name} needs {', '.join(lacking)}, which is not installed.",
+            hint=f"pip install {install}   (or all peers: pip install 'clearscene[peers]')",
+        )
+
+
+def package_folder(module: str) -> Path:
+    """Where an installed package lies, found without importing it; `require` it before."""
+    spec = find_spec(module)
+    assert spec is not None
+    return Path(next(iter(spec.submodule_search_locations or ())))

@@ -1,0 +1,114 @@
+"""Where reflectance comes from: an opened scene, or an array that a Python user holds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from clearscene.errors import BandError, OptionError
+from clearscene.grid import Grid, slices
+from clearscene.raster.pixels import Pixels
+from clearscene.raster.sensors.product import Kind
+
+__all__ = ["ArraySource", "Source", "array_source"]
+
+
+class Source(Protocol):
+    """What masking needs of a scene; `ReflectanceScene` is one."""
+
+    @property
+    def path(self) -> str:
+        """Path or address, for messages."""
+        ...
+
+    @property
+    def grid(self) -> Grid:
+        """Size and place."""
+        ...
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Common names of what can be read."""
+        ...
+
+    @property
+    def kind(self) -> Kind:
+        """What the values are."""
+        ...
+
+    def read(self, window: Window, *, bands: Sequence[str]) -> Pixels:
+        """Float32 reflectance (band, row, col) and valid (row, col) of a window; any thread may call."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ArraySource:
+    """An array as a source; nothing is copied but the windows that are read."""
+
+    data: NDArray[np.generic]
+    """(band, row, col), as stored."""
+    bands: tuple[str, ...]
+    grid: Grid
+    kind: Kind
+    scale: float = 1.0
+    offset: float = 0.0
+    nodata: float | None = None
+    path: str = "the array"
+
+    def read(self, window: Window, *, bands: Sequence[str]) -> Pixels:
+        """See `Source`. A pixel is not valid where all bands asked for hold nodata, or one is not finite."""
+        rows, cols = slices(window)
+        stored = self.data[[self.bands.index(name) for name in bands], rows, cols]
+        valid = np.ones(stored.shape[1:], np.bool_)
+        if stored.dtype.kind == "f":
+            valid &= np.isfinite(stored).all(axis=0)
+        if self.nodata is not None and not np.isnan(self.nodata):
+            valid &= (stored != self.nodata).any(axis=0)
+        data = stored.astype(np.float32) * np.float32(self.scale) + np.float32(self.offset)
+        data[:, ~valid] = 0
+        return Pixels(data, valid)
+
+
+def array_source(
+    data: NDArray[np.generic],
+    bands: Sequence[str],
+    *,
+    scale: float | None = None,
+    offset: float | None = None,
+    nodata: float | None = None,
+    grid: Grid | None = None,
+    kind: Kind | None = None,
+) -> ArraySource:
+    """Understand an array (band, row, col); `bands` names each of its bands.
+
+    Without `scale` and `offset`, values of uint8 are display color (255 is white), all others reflectance.
+
+    Raises:
+        OptionError: The array has not three axes, is empty, or holds no numbers.
+        BandError: The names are not as many as the bands, or one is given twice.
+    """
+    if data.ndim != 3 or 0 in data.shape or data.dtype.kind not in "iuf":
+        raise OptionError(
+            f"An array of shape {data.shape} and type {data.dtype} is no scene.",
+            hint="Give numbers with the axes band, row, col: np.moveaxis(array, -1, 0) if the bands come last.",
+        )
+    if len(bands) != len(data) or len(set(bands)) != len(bands):
+        raise BandError(
+            f"{len(bands)} band names ({', '.join(bands)}) do not fit an array of {len(data)} bands,"
+            f" {data.shape[1]} rows and {data.shape[2]} columns.",
+            hint='Name every band once, in order, as bands=("red", "green", "blue", "nir").',
+        )
+    is_display = data.dtype == np.uint8 and scale is None and offset is None
+    factor = 1 / 255 if is_display else 1.0 if scale is None else scale
+    return ArraySource(
+        data=data,
+        bands=tuple(bands),
+        grid=grid or Grid(data.shape[1], data.shape[2]),
+        kind=kind or ("display" if is_display else "toa"),
+        scale=factor,
+        offset=offset or 0.0,
+        nodata=nodata,
+    )

@@ -1,0 +1,47 @@
+"""Any raster as reflectance: by a scale that the user or the file gives, or as display color."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from clearscene.raster.scene import Scene, open_scene
+from clearscene.raster.sensors.product import Band, Kind, Product, Source
+from clearscene.raster.stretch import reflectance_line
+
+__all__ = ["describe"]
+
+
+def describe(
+    path: str | Path, *, bands: Mapping[str, int] | None, scale: float | None, offset: float | None
+) -> Product:
+    """Understand a raster: bands by name, and how its values become reflectance.
+
+    `scale` and `offset` go before what the file's metadata say. An 8-bit raster without either
+    is display color, its values by full white. Other values count as reflectance as they are.
+
+    Raises:
+        SceneError, BandError: As `open_scene`.
+    """
+    with open_scene(path, bands) as scene:
+        factor, shift, kind, note = _line(scene, scale, offset)
+        return Product(
+            path=str(path),
+            name=scene.name,
+            sensor="raster",
+            kind=kind,
+            bands=tuple(Band(name, (Source(str(path), name),), factor, shift) for name in scene.bands),
+            notes=[*scene.notes, *([note] if note else [])],
+            is_self_named=True,
+            given=dict(bands) if bands else None,
+        )
+
+
+def _line(scene: Scene, scale: float | None, offset: float | None) -> tuple[float, float, Kind, str]:
+    """Scale, offset, what the values then are, and a note."""
+    if scale is not None or offset is not None:
+        return 1.0 if scale is None else scale, 0.0 if offset is None else offset, "toa", ""
+    line = reflectance_line(scene)
+    if line is not None:
+        return *line, "toa", f"Reflectance is value * {line[0]:g} + {line[1]:g}, by the file's metadata."
+    if scene.dtype == "uint8":
+        return 1 / scene.white, 0.0, "display", "8-bit values are taken as display color, not as reflectance."
+    return 1.0, 0.0, "toa", ""

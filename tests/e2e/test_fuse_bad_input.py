@@ -1,0 +1,92 @@
+"""What `clearscene fuse` says of images that do not fit, cannot be read, or are not there."""
+
+import numpy as np
+import pytest
+import rasterio
+
+from clearscene.fusion.result import read_report
+from tests.command import clearscene
+from tests.fuse_scenes import TRANSFORM, UTM, clouds, dates, quality_folder, write_dates, write_masks
+from tests.scenes import write_scene
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory):
+    return write_dates(tmp_path_factory.mktemp("dates"), dates(3))
+
+
+def failed(paths, out, *words):
+    done = clearscene("fuse", *paths, "--out", out, "--workers", "1", *words, check=2)
+    assert not out.exists()
+    assert "error: " in done.stderr
+    return done.stderr
+
+
+def test_an_unreadable_image_stops_or_is_left_out(tmp_path, paths):
+    broken = tmp_path / "broken.tif"
+    broken.write_bytes(paths[0].read_bytes()[:700])
+    out = tmp_path / "out" / "f.tif"
+    said = failed([*paths, broken], out)
+    assert str(broken) in said
+    assert "--on-error skip" in said
+    words = ("--workers", "1", "--method", "median")
+    done = clearscene("fuse", *paths, broken, "--out", out, "--on-error", "skip", *words, check=0)
+    assert f"left out: {broken}" in done.stderr
+    report = read_report(out.with_suffix(".json"))
+    assert [item.path for item in report.skipped] == [str(broken)]
+    clearscene("fuse", *paths, "--out", tmp_path / "plain.tif", *words, check=0)
+    with rasterio.open(out) as one, rasterio.open(tmp_path / "plain.tif") as other:
+        assert np.array_equal(one.read(), other.read())
+
+
+def test_an_image_that_breaks_off_in_the_middle_is_left_out(tmp_path, paths):
+    cut = tmp_path / "2024-09-01.tif"
+    big = np.tile(dates(1)[0], (1, 5, 5)).astype(np.uint8)
+    write_scene(cut, big, crs=UTM, transform=TRANSFORM)
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    out = tmp_path / "out" / "f.tif"
+    done = clearscene("fuse", *paths, cut, "--out", out, "--on-error", "skip", "--workers", "1", check=0)
+    assert "left out" in done.stderr
+    assert len(read_report(out.with_suffix(".json")).images) == 3
+
+
+def test_images_that_do_not_fit_are_named_with_a_remedy(tmp_path, paths):
+    out = tmp_path / "out.tif"
+    deep = write_scene(tmp_path / "deep.tif", dates(1, dtype="uint16")[0], crs=UTM, transform=TRANSFORM)
+    assert "deep.tif is uint16" in failed([*paths, deep], out)
+    far = write_scene(
+        tmp_path / "far.tif", dates(1)[0], crs=UTM, transform=TRANSFORM * rasterio.Affine.translation(9000, 0)
+    )
+    assert "far.tif does not overlap" in failed([*paths, far], out)
+    gray = write_scene(tmp_path / "gray.tif", dates(1)[0][:1], crs=UTM, transform=TRANSFORM)
+    assert "no band in common" in failed([*paths, gray], out)
+    bare = write_scene(tmp_path / "bare.tif", dates(1)[0], crs=None, transform=None)
+    assert "bare.tif has no CRS" in failed([*paths, bare], out)
+
+
+def test_masks_that_do_not_fit_are_named(tmp_path, paths):
+    masks = write_masks(tmp_path / "masks", clouds(2))
+    said = failed(paths, tmp_path / "out.tif", "--masks", masks)
+    assert "2024-03-15.tif: no mask fits it (2 masks are given)" in said
+    assert "no such file" in failed(paths, tmp_path / "out.tif", "--masks", tmp_path / "nowhere.tif")
+
+
+def test_options_and_models_that_do_not_fit(tmp_path, paths):
+    out = tmp_path / "out.tif"
+    model = quality_folder(tmp_path / "dark")
+    assert "not used by --method mean" in failed(paths, out, "--method", "mean", "--model", model)
+    nir = quality_folder(tmp_path / "nir", bands=("red", "nir"))
+    assert "not every image has nir" in failed(paths, out, "--model", nir, "--device", "cpu")
+    other = quality_folder(tmp_path / "other", task="sky")
+    assert "is a model for sky" in failed(paths, out, "--model", other, "--device", "cpu")
+    assert "--reference 'x' is not one of the images" in failed(paths, out, "--reference", "x")
+    assert "--bounds" in failed(paths, out, "--bounds", "1,2,3")
+    assert "no name of a GeoTIFF" in failed(paths, tmp_path / "out.png")
+    assert "There is no file" in failed([*paths, tmp_path / "gone.tif"], out)
+    assert [path.name for path in tmp_path.iterdir() if ".part" in path.name] == []
+
+
+def test_the_help_names_every_method():
+    done = clearscene("fuse", "--help", check=0)
+    assert "geomedian" in done.stdout
+    assert "--on-error" in done.stdout

@@ -1,0 +1,314 @@
+"""`clearscene mask` from the typed command to the reopened files."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pyogrio
+import pystac
+import pytest
+import rasterio
+from rasterio.crs import CRS
+
+from clearscene.masking.result import read_report
+from tests.command import clearscene
+from tests.mask_models import cloudy, level_folder
+from tests.satellites import Safe
+from tests.scenes import write_scene
+
+TRANSFORM = rasterio.Affine(10, 0, 600_000, 0, -10, 5_000_040)
+NAMES = "red=1,green=2,blue=3,nir=4"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return level_folder(tmp_path_factory.mktemp("models") / "level")
+
+
+def stored(data, empty=None):
+    """Reflectance as uint16 by 10,000, with 0 where `empty`."""
+    result = np.rint(data * 10_000).astype(np.uint16)
+    if empty is not None:
+        result[:, empty] = 0
+    return result
+
+
+def scene_in(folder: Path, name="scene", *, seed=0, empty=None):
+    data, truth = cloudy(seed=seed)
+    options = {} if empty is None else {"nodata": 0}
+    path = write_scene(
+        folder / f"{name}.tif", stored(data, empty), crs=CRS.from_epsg(32632), transform=TRANSFORM, options=options
+    )
+    return path, truth
+
+
+def run(scene, out, model, *words, check=0):
+    every = ("mask", scene, "--out", out, "--model", model, "--bands", NAMES, "--scale", "0.0001")
+    return clearscene(*every, "--device", "cpu", "--workers", "1", *words, check=check)
+
+
+def read(path):
+    with rasterio.open(path) as dataset:
+        return dataset.read()
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory, model):
+    """One run with all that can be written, for the tests that only look."""
+    folder = tmp_path_factory.mktemp("everything")
+    empty = np.zeros((67, 91), bool)
+    empty[:9, 70:] = True
+    scene, truth = scene_in(folder, empty=empty)
+    truth[empty] = 255
+    done = run(scene, folder / "out", model, "--confidence", "--vector", "gpkg")
+    return folder / "out", truth, done, scene
+
+
+def test_the_mask_is_the_truth_on_the_grid_of_the_scene(everything):
+    out, truth, _, scene = everything
+    with rasterio.open(out / "scene_mask.tif") as dataset, rasterio.open(scene) as source:
+        assert np.array_equal(dataset.read(1), truth)
+        assert (dataset.crs, dataset.transform, dataset.shape) == (source.crs, source.transform, source.shape)
+        assert (dataset.dtypes, dataset.nodata, dataset.count) == (("uint8",), 255, 1)
+        assert dataset.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert dataset.colormap(1)[1] == (245, 245, 245, 255)
+        assert dataset.tags(1)["CLASS_2"] == "thin cloud"
+        tags = dataset.tags()
+    valid = truth != 255
+    for class_id, name in enumerate(("CLEAR", "THICK_CLOUD", "THIN_CLOUD", "CLOUD_SHADOW")):
+        assert float(tags[f"{name}_PERCENT"]) == pytest.approx(100 * (truth[valid] == class_id).mean(), abs=1e-3)
+    assert float(tags["NODATA_PERCENT"]) == pytest.approx(100 * (~valid).mean(), abs=1e-3)
+
+
+def test_files_are_those_of_the_record_and_no_others(everything):
+    out, *_ = everything
+    report = read_report(out / "scene_mask.json")
+    aside = {"scene_mask.tif.aux.xml"}
+    assert {path.name for path in out.iterdir()} == {*report.files.values()} | aside
+    assert set(report.files.values()) == {
+        "scene_mask.tif",
+        "scene_confidence.tif",
+        "scene_mask.gpkg",
+        "scene_mask.qml",
+        "scene_mask.stac.json",
+        "scene_mask.json",
+    }
+
+
+def test_category_names_are_beside_the_mask(everything):
+    out, *_ = everything
+    names = ElementTree.parse(out / "scene_mask.tif.aux.xml").findall(".//Category")
+    assert [name.text for name in names[:4]] == ["clear", "thick cloud", "thin cloud", "cloud shadow"]
+
+
+def test_confidence_is_a_band_a_class_in_percent(everything):
+    out, truth, *_ = everything
+    with rasterio.open(out / "scene_confidence.tif") as dataset:
+        percent = dataset.read().astype(int)
+        assert dataset.descriptions == ("clear", "thick_cloud", "thin_cloud", "cloud_shadow")
+    assert (percent[:, truth == 255] == 255).all()
+    valid = truth != 255
+    assert np.abs(percent[:, valid].sum(axis=0) - 100).max() <= 2
+    assert np.array_equal(percent[:, valid].argmax(axis=0), truth[valid])
+
+
+def test_polygons_cover_what_is_marked(everything):
+    out, truth, *_ = everything
+    frame = pyogrio.raw.read(out / "scene_mask.gpkg", layer="mask")
+    columns = dict(zip(frame[0]["fields"], frame[3], strict=True))
+    assert set(columns["class"]) == {"thick_cloud", "thin_cloud", "cloud_shadow"}
+    for class_id in (1, 2, 3):
+        area = columns["area_px"][columns["class_id"] == class_id].sum()
+        assert area == (truth == class_id).sum()
+    np.testing.assert_allclose(columns["area_m2"], columns["area_px"] * 100.0, rtol=2e-3)
+    assert (columns["confidence"] > 0.9).all()
+    with closing(sqlite3.connect(out / "scene_mask.gpkg")) as database:
+        (style,) = database.execute("SELECT styleQML FROM layer_styles").fetchone()
+    assert 'attr="class"' in style
+
+
+def test_the_style_lies_beside_the_raster(everything):
+    out, *_ = everything
+    entries = ElementTree.parse(out / "scene_mask.qml").findall(".//paletteEntry")
+    assert [e.get("label") for e in entries] == ["thick cloud", "thin cloud", "cloud shadow"]
+
+
+def test_the_item_is_stac_and_says_how_much_is_cloud(everything):
+    out, truth, *_ = everything
+    item = pystac.Item.from_file(str(out / "scene_mask.stac.json"))
+    valid = truth != 255
+    cloud = 100 * np.isin(truth[valid], (1, 2)).mean()
+    assert item.properties["eo:cloud_cover"] == pytest.approx(cloud, abs=0.01)
+    classes = item.assets["mask"].extra_fields["classification:classes"]
+    assert [entry["value"] for entry in classes] == [0, 1, 2, 3, 255]
+    assert classes[4]["nodata"]
+    assert item.properties["proj:code"] == "EPSG:32632"
+    assert any(link.rel == "processing-expression" for link in item.links)
+    for asset in item.assets.values():
+        assert (out / asset.href.removeprefix("./")).is_file() or Path(asset.href).is_file()
+    west, south, east, north = item.bbox
+    assert 10.2 < west < east < 10.3
+    assert 45.1 < south < north < 45.2
+
+
+def test_the_record_says_what_it_cost(everything):
+    out, _, done, _ = everything
+    report = read_report(out / "scene_mask.json")
+    assert report.cost.seconds > 0
+    assert report.cost.seconds_per_mpx == pytest.approx(report.cost.seconds / (67 * 91 / 1e6), rel=0.2)
+    assert report.cost.peak_memory_mb > 10
+    assert "s/Mpx" in done.stdout
+    assert "peak MB" in done.stdout
+    assert report.models[0].name == "level"
+
+
+def test_three_and_two_classes(tmp_path, model):
+    scene, truth = scene_in(tmp_path)
+    for classes in (3, 2):
+        run(scene, tmp_path / str(classes), model, "--classes", classes)
+        found = read(tmp_path / str(classes) / "scene_mask.tif")[0]
+        expected = np.where(truth == 2, 1, truth)
+        assert np.array_equal(found, np.where(expected == 3, 0, expected) if classes == 2 else expected)
+
+
+def test_a_buffer_in_meters_grows_clouds_and_shadows(tmp_path, model):
+    scene, truth = scene_in(tmp_path)
+    run(scene, tmp_path / "out", model, "--buffer", 30)
+    found = read(tmp_path / "out" / "scene_mask.tif")[0]
+    rows, cols = np.nonzero(truth)
+    near = np.zeros(truth.shape, bool)
+    for dr in range(-3, 4):
+        for dc in range(-3, 4):
+            if dr * dr + dc * dc <= 9:
+                near[np.clip(rows + dr, 0, 66), np.clip(cols + dc, 0, 90)] = True
+    assert np.array_equal(found != 0, near)
+    assert np.array_equal(found[truth != 0], truth[truth != 0])
+    assert read_report(tmp_path / "out" / "scene_mask.json").shares[0].pixels == (found == 0).sum()
+    assert not list((tmp_path / "out").glob("plain*"))
+
+
+def test_half_resolution_keeps_the_grid(tmp_path, model):
+    scene, truth = scene_in(tmp_path)
+    run(scene, tmp_path / "out", model, "--fast")
+    found = read(tmp_path / "out" / "scene_mask.tif")[0]
+    assert found.shape == truth.shape
+    assert (found == truth).mean() > 0.95
+
+
+def test_looking_again_is_counted_and_helps(tmp_path):
+    pattern = np.zeros((32, 32), np.float32)
+    pattern[3:20:4, 2:21:5] = 200.0  # single pixels of thick cloud, always at the same places of a tile
+    ragged = level_folder(tmp_path / "ragged", pattern=pattern)
+    scene, truth = scene_in(tmp_path)
+    run(scene, tmp_path / "plain", ragged)
+    done = run(scene, tmp_path / "again", ragged, "--tta", 7)
+    wrong = {name: (read(tmp_path / name / "scene_mask.tif")[0] != truth).sum() for name in ("plain", "again")}
+    assert wrong["again"] < wrong["plain"] / 4
+    looks = read_report(tmp_path / "again" / "scene_mask.json").looks
+    assert looks.tiles_again == looks.tiles > 0
+    assert looks.looks > looks.tiles
+    assert looks.isolated_after < looks.isolated_before
+    assert "tiles were looked at again" in done.stdout
+
+
+def test_two_models_are_averaged(tmp_path, model):
+    other = level_folder(tmp_path / "three", ids=(0, 1, 3))
+    scene, truth = scene_in(tmp_path)
+    run(scene, tmp_path / "out", model, "--model", other)
+    report = read_report(tmp_path / "out" / "scene_mask.json")
+    assert [m.name for m in report.models] == ["level", "three"]
+    found = read(tmp_path / "out" / "scene_mask.tif")[0]
+    assert np.array_equal(found[truth != 2], truth[truth != 2])
+
+
+def test_a_model_without_thin_cloud_makes_a_mask_of_three_classes(tmp_path):
+    three = level_folder(tmp_path / "three", ids=(0, 1, 3))
+    scene, _ = scene_in(tmp_path)
+    done = run(scene, tmp_path / "out", three)
+    assert "knows 3 classes, not 4" in done.stderr
+    with rasterio.open(tmp_path / "out" / "scene_mask.tif") as dataset:
+        assert dataset.tags(1)["CLASS_1"] == "cloud"
+
+
+def test_a_scene_without_nir_is_masked_by_a_model_that_can(tmp_path):
+    model = level_folder(tmp_path / "bright", normalization="bright_level")
+    data, truth = cloudy()
+    scene = write_scene(tmp_path / "rgb.tif", stored(data[:3]), crs=CRS.from_epsg(32632), transform=TRANSFORM)
+    done = clearscene("mask", scene, "-o", tmp_path / "out", "--model", model, "--scale", "0.0001", check=0)
+    assert "no nir" in done.stderr
+    assert read(tmp_path / "out" / "rgb_mask.tif")[0].shape == truth.shape
+
+
+def test_what_is_finished_is_skipped_unless_overwritten(tmp_path, model):
+    scene, _ = scene_in(tmp_path)
+    run(scene, tmp_path / "out", model, "--vector", "gpkg")
+    before = (tmp_path / "out" / "scene_mask.json").read_bytes()
+    assert "was done" in run(scene, tmp_path / "out", model, "--vector", "gpkg").stdout
+    done = run(scene, tmp_path / "out", model)
+    assert "was masked with other options" in done.stderr
+    assert (tmp_path / "out" / "scene_mask.json").read_bytes() == before
+    run(scene, tmp_path / "out", model, "--overwrite")
+    assert (tmp_path / "out" / "scene_mask.json").read_bytes() != before
+    assert not (tmp_path / "out" / "scene_mask.gpkg").exists()  # of the older run, not made by this one
+
+
+def test_a_mask_that_lost_a_file_is_made_again(tmp_path, model):
+    scene, _ = scene_in(tmp_path)
+    run(scene, tmp_path / "out", model)
+    (tmp_path / "out" / "scene_mask.tif").unlink()
+    assert "was done" not in run(scene, tmp_path / "out", model).stdout
+    assert (tmp_path / "out" / "scene_mask.tif").exists()
+
+
+def test_two_scenes_of_one_name_and_masks_are_no_scenes(tmp_path, model):
+    for folder in ("one", "two"):
+        scene_in(tmp_path / folder)
+    out = tmp_path / "one"  # beside a scene
+    every = ("mask", tmp_path / "one", tmp_path / "two", "-o", out, "--model", model, "--bands", NAMES)
+    clearscene(*every, "--scale", "0.0001", check=0)
+    assert {p.name for p in out.glob("*_mask.tif")} == {"scene_mask.tif", "scene-2_mask.tif"}
+    done = clearscene(*every, "--scale", "0.0001", check=0)
+    assert done.stdout.count("was done") == 2
+
+
+def test_fail_under_is_the_clear_percentage(tmp_path, model):
+    scene, truth = scene_in(tmp_path)
+    clear = 100 * (truth == 0).mean()
+    run(scene, tmp_path / "out", model, "--fail-under", clear - 1, check=0)
+    done = run(scene, tmp_path / "out", model, "--fail-under", clear + 1, check=1)
+    assert "1 of 1 scenes are less than" in done.stderr
+
+
+def test_the_products_own_quality_band_is_compared(tmp_path, model):
+    safe = Safe(level="L2A").write(tmp_path)
+    done = clearscene("mask", safe, "-o", tmp_path / "out", "--model", model, "--qa", "--workers", 1, check=0)
+    stem = safe.name.removesuffix(".SAFE")
+    report = read_report(tmp_path / "out" / f"{stem}_mask.json")
+    assert report.agreement.qa == "SCL"
+    assert report.scene.sensor == "sentinel-2-l2a"
+    assert report.agreement.compared + report.agreement.unknown == report.valid_pixels
+    assert np.sum(report.agreement.table) == report.agreement.compared
+    assert "the mask beside SCL" in done.stdout
+    with (
+        rasterio.open(tmp_path / "out" / f"{stem}_qa.tif") as qa,
+        rasterio.open(tmp_path / "out" / f"{stem}_mask.tif") as found,
+    ):
+        assert (qa.transform, qa.shape) == (found.transform, found.shape)
+        assert (qa.read(1) != 255).sum() == report.agreement.compared
+    item = json.loads((tmp_path / "out" / f"{stem}_mask.stac.json").read_text())
+    assert item["properties"]["datetime"].startswith("2023-07-16")
+
+
+def test_qa_of_a_plain_raster_is_a_note(tmp_path, model):
+    scene, _ = scene_in(tmp_path)
+    assert "no quality band" in run(scene, tmp_path / "out", model, "--qa").stderr
+
+
+def test_another_resolution(tmp_path, model):
+    scene, _ = scene_in(tmp_path)
+    run(scene, tmp_path / "out", model, "--resolution", 20)
+    with rasterio.open(tmp_path / "out" / "scene_mask.tif") as dataset:
+        assert (dataset.shape, dataset.res) == ((34, 46), (20, 20))

@@ -1,0 +1,200 @@
+"""Parts of the fusion that need no files: shifts, places, checks, plans, options."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from affine import Affine
+from rasterio.crs import CRS
+
+from clearscene.errors import BandError, GridError, OptionError, SceneError
+from clearscene.fusion.aligning import shifted, whole_offset
+from clearscene.fusion.checks import agree
+from clearscene.fusion.image import FuseImage, Part, in_order
+from clearscene.fusion.options import FuseOptions
+from clearscene.fusion.placing import coarser, common_grid, place_of
+from clearscene.fusion.plan import nodata_for
+from clearscene.fusion.shifting import estimate_shift, register
+from clearscene.grid import Grid, slices
+from tests.scenes import ground
+
+UTM = CRS.from_epsg(32633)
+PLACE = Affine(10, 0, 600_000, 0, -10, 5_000_000)
+
+
+def image(name="a", *, date="", dtype="uint16", lines=None, col=0, row=0, crs=UTM, size=(50, 60), pixel=1.0, **more):
+    grid = Grid(*size, PLACE * Affine.translation(col, row) * Affine.scale(pixel), crs)
+    bands = lines or dict.fromkeys(("red", "green", "blue"), (1.0, 0.0))
+    part = Part(f"{name}.tif", None, {band: band for band in bands}, None, grid)
+    given = {"nodata": None, "is_full": True, "has_scale": False, **more}
+    return FuseImage(f"{name}.tif", name, date, dtype, (part,), bands, "toa", **given)
+
+
+def test_images_are_in_the_order_of_dates_then_names():
+    images = [image("z", date="2020-01-02"), image("b"), image("c", date="2019-05-01"), image("a")]
+    assert [i.name for i in in_order(images)] == ["c", "z", "a", "b"]
+    assert in_order(images[::-1]) == in_order(images)
+
+
+def test_pixels_that_coincide_have_a_whole_offset():
+    grid = Grid(50, 60, PLACE, UTM)
+    assert whole_offset(Grid(7, 9, PLACE * Affine.translation(5, -3), UTM), grid) == (-3, 5)
+    assert whole_offset(Grid(7, 9, PLACE * Affine.translation(5.3, -3), UTM), grid) is None
+    assert whole_offset(Grid(7, 9, PLACE * Affine.scale(2), UTM), grid) is None
+    assert whole_offset(Grid(7, 9, PLACE, CRS.from_epsg(32634)), grid) is None
+
+
+def test_a_whole_shift_moves_by_whole_pixels():
+    grid = Grid(50, 60, PLACE, UTM)
+    moved = shifted(Grid(20, 20, PLACE, UTM), grid, (3.0, -2.0))
+    assert whole_offset(moved, grid) == (3, -2)
+
+
+def test_the_union_and_the_intersection():
+    one, other = image("a"), image("b", col=20, row=-10)
+    grid = common_grid([one, other], FuseOptions())
+    assert (grid.height, grid.width) == (60, 80)
+    assert place_of(one.grid, grid) == pytest.approx((0, 10, 60, 60))
+    assert place_of(other.grid, grid) == pytest.approx((20, 0, 80, 50))
+    common = common_grid([one, other], FuseOptions(extent="intersection"))
+    assert (common.height, common.width) == (40, 40)
+
+
+def test_the_finest_image_gives_the_pixels():
+    coarse, fine = image("a", pixel=3.0), image("b", col=4, row=4)
+    grid = common_grid([coarse, fine], FuseOptions())
+    assert whole_offset(fine.grid, grid) is not None
+    assert grid.resolution == (10, 10)
+    assert common_grid([fine, coarse], FuseOptions()) == grid
+
+
+def test_images_that_lie_apart_are_named():
+    with pytest.raises(GridError | SceneError, match=r"b\.tif does not overlap any other image"):
+        common_grid([image("a"), image("b", col=100)], FuseOptions())
+    with pytest.raises(SceneError, match="does not overlap the grid that was asked for"):
+        common_grid([image("a")], FuseOptions(bounds=(0, 0, 100, 100)))
+
+
+def test_an_image_without_a_crs_among_others_is_named():
+    with pytest.raises(SceneError, match=r"b\.tif has no CRS"):
+        common_grid([image("a"), image("b", crs=None)], FuseOptions())
+    assert common_grid([image("a", crs=None), image("b", crs=None)], FuseOptions()).crs is None
+
+
+def test_a_coarser_grid_covers_the_same_ground():
+    grid, factor = coarser(Grid(1000, 517, PLACE, UTM), 256)
+    assert (grid.height, grid.width, factor) == (250, 130, 4)
+    assert grid.resolution == (40, 40)
+
+
+def test_different_bit_depths_are_an_error():
+    with pytest.raises(SceneError, match=r"b\.tif is uint8, a\.tif is uint16"):
+        agree([image("a"), image("b", dtype="uint8")], FuseOptions())
+
+
+def test_mixed_scaling_is_an_error_with_a_remedy():
+    old = dict.fromkeys(("red", "green"), (1e-4, 0.0))
+    new = dict.fromkeys(("red", "green"), (1e-4, -0.1))
+    images = [image("a", lines=old, has_scale=True), image("b", lines=new, has_scale=True)]
+    with pytest.raises(SceneError, match=r"value \* 0\.0001 - 0\.1 in b\.tif") as caught:
+        agree(images, FuseOptions())
+    assert "--reflectance" in caught.value.hint
+    assert agree(images, FuseOptions(reflectance=True)).dtype == "float32"
+
+
+def test_reflectance_of_unknown_numbers_is_refused():
+    with pytest.raises(SceneError, match="does not say how its values become reflectance"):
+        agree([image("a")], FuseOptions(reflectance=True))
+
+
+def test_bands_in_common_count_and_the_rest_is_noted():
+    four = image("a", lines=dict.fromkeys(("red", "green", "nir"), (1.0, 0.0)))
+    three = image("b", lines=dict.fromkeys(("green", "red"), (1.0, 0.0)))
+    found = agree([four, three], FuseOptions())
+    assert found.bands == ("red", "green")
+    assert found.notes == ("Left out, because not every image has them: nir.",)
+    with pytest.raises(BandError, match=r"b\.tif lacks nir"):
+        agree([four, three], FuseOptions(use=("nir",)))
+    with pytest.raises(BandError, match="no band in common"):
+        agree([four, image("c", lines={"gray": (1.0, 0.0)})], FuseOptions())
+
+
+def test_the_nodata_value():
+    grid = Grid(50, 60, PLACE, UTM)
+
+    def chosen(*images, **options):
+        given = FuseOptions(**options)
+        return nodata_for(agree(images, given), images, grid, options=given, shifts={})
+
+    assert chosen(image("a")) is None
+    assert chosen(image("a"), masks=("m",)) == 0
+    assert chosen(image("a"), masks=("m",), all_bad="least") is None
+    assert chosen(image("a", is_full=False)) == 0
+    assert chosen(image("a", col=1)) == 0
+    assert chosen(image("a", is_full=False, dtype="int16")) == -32768
+    assert chosen(image("a", nodata=9.0), image("b")) == 9
+    assert np.isnan(chosen(image("a", dtype="float32")))
+
+
+@pytest.mark.parametrize(("row", "col"), [(0, 0), (3, -5), (-7, 2)])
+def test_whole_shifts_are_found(row, col):
+    wide = ground(160, 190, seed=4)[0].astype(float)
+    fixed, moved = wide[20:140, 20:170], wide[20 + row : 140 + row, 20 + col : 170 + col]
+    found = register(fixed, moved, np.ones(fixed.shape, bool))
+    assert found[:2] == pytest.approx((row, col), abs=0.1)
+    assert found[2] > 0.1
+
+
+@pytest.mark.parametrize(("row", "col"), [(0.5, 0.25), (-1.5, 0.75)])
+def test_parts_of_pixels_are_found(row, col):
+    fine = ground(640, 720, seed=5)[1].astype(float)
+    base = fine.reshape(160, 4, 180, 4)
+
+    def at(down, right):
+        part = np.roll(fine, (-round(4 * down), -round(4 * right)), axis=(0, 1))
+        return part.reshape(base.shape).mean(axis=(1, 3))[20:140, 20:160]
+
+    found = register(at(0, 0), at(row, col), np.ones((120, 140), bool))
+    assert found[:2] == pytest.approx((row, col), abs=0.2)
+
+
+def test_noise_has_no_shift_and_clouds_do_not_hide_one():
+    rng = np.random.default_rng(1)
+    grid = Grid(400, 420, PLACE, UTM)
+    wide = ground(430, 450, seed=6)[0].astype(float)
+    good = rng.random((400, 420)) < 0.9
+
+    def reader(data):
+        return lambda window: (data[slices(window)], good[slices(window)])
+
+    still = reader(wide[10:410, 10:430])
+    found = estimate_shift(still, reader(wide[8:408, 14:434]), grid)
+    assert (found.row, found.col) == pytest.approx((-2, 4), abs=0.1)
+    assert found.n_windows >= 1
+    assert estimate_shift(still, reader(rng.normal(100, 10, (400, 420))), grid) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"method": "mode"}, "--method"),
+        ({"temperature": 0.0}, "--temperature"),
+        ({"feather": 99}, "--feather"),
+        ({"bounds": (5, 0, 1, 9)}, "--bounds"),
+        ({"resolution": -1.0}, "--resolution"),
+        ({"like": "x.tif", "resolution": 5.0}, "--like"),
+        ({"masks": ("auto", "b")}, "--masks auto"),
+        ({"workers": 0}, "--workers"),
+        ({"on_error": "ignore"}, "--on-error"),
+        ({"all_bad": "worst"}, "--all-bad"),
+    ],
+)
+def test_options_that_cannot_work_are_refused(given, said):
+    with pytest.raises(OptionError, match=said):
+        FuseOptions(**given)
+
+
+def test_the_record_of_options_tells_what_was_chosen():
+    options = FuseOptions(method="median", bands={"red": 3}, masks=("a", "b"), align=True, workers=7)
+    assert options.record() == {"method": "median", "bands": "red=3", "masks": "a,b", "align": "yes"}
+    assert SimpleNamespace(**FuseOptions().record()) == SimpleNamespace()

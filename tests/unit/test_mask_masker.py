@@ -1,0 +1,127 @@
+import numpy as np
+import pytest
+
+from clearscene.errors import BandError, ModelError, OptionError
+from clearscene.masking.classes import legend
+from clearscene.masking.combine import Ensemble, Halved
+from clearscene.masking.engine import known_classes
+from clearscene.masking.fitting import check_source, source_notes
+from clearscene.masking.masker import ModelMasker, Origin, Traits, select_bands
+from clearscene.masking.peers.s2cloudless import shifted
+from clearscene.masking.quality import summarize
+from clearscene.masking.source import array_source
+from clearscene.models.model import Model, enlarge, softmax
+from tests.mask_models import RGBN, cloudy, level_folder
+
+
+def load(folder, **words):
+    return ModelMasker(Model.load(level_folder(folder, **words), device="cpu"))
+
+
+def planes(data):
+    return dict(zip(RGBN, data, strict=True))
+
+
+class Fake:
+    """A masker that answers what it was made with."""
+
+    looks = ()
+
+    def __init__(self, answer, **words):
+        self.answer = np.asarray(answer, np.float32)
+        given = {"origins": (Origin("fake", "1"),), "bands": ("red",), "tile_size": 8, "network_size": 8}
+        self.traits = Traits(**{**given, **words})
+
+    def probabilities(self, planes, valid, *, kind):
+        self.seen = planes, valid
+        return np.broadcast_to(self.answer[:, None, None], (4, *valid.shape))
+
+
+def test_a_coarse_answer_is_the_softmax_of_its_logits_brought_to_size(tmp_path):
+    data, _ = cloudy(32, 32)
+    coarse, fine = load(tmp_path / "coarse", coarse=4), load(tmp_path / "fine")
+    valid = np.ones((32, 32), bool)
+    logits = fine.model.answer(data[None])
+    pooled = logits.reshape(4, 8, 4, 8, 4).mean(axis=(2, 4))
+    found = coarse.probabilities(planes(data), valid, kind="toa")
+    np.testing.assert_allclose(found, softmax(enlarge(pooled, 32)), atol=1e-4)
+
+
+def test_a_class_that_the_model_lacks_has_no_probability(tmp_path):
+    found = load(tmp_path / "three", ids=(0, 1, 3)).probabilities(
+        planes(cloudy(20, 31)[0]), np.ones((20, 31), bool), kind="toa"
+    )
+    assert (found[2] == 0).all()
+    np.testing.assert_allclose(found.sum(axis=0), 1, atol=1e-5)
+
+
+def test_nir_is_optional_only_for_the_models_that_can(tmp_path):
+    fixed, bright = load(tmp_path / "fixed"), load(tmp_path / "bright", normalization="bright_level")
+    assert select_bands(bright.traits, RGBN[:3], "x") == RGBN[:3]
+    with pytest.raises(BandError, match="x lacks nir"):
+        select_bands(fixed.traits, RGBN[:3], "x")
+
+
+def test_bright_level_is_of_four_bands(tmp_path):
+    with pytest.raises(ModelError, match="bright_level"):
+        load(tmp_path / "m", normalization="bright_level", bands=("red", "green", "blue"))
+
+
+def test_an_ensemble_averages():
+    one, two = Fake([1, 0, 0, 0]), Fake([0, 0.5, 0, 0.5], bands=("red", "nir"), optional=frozenset(("nir",)))
+    both = Ensemble((one, two))
+    assert both.traits.bands == ("red", "nir")
+    assert both.traits.optional == {"nir"}
+    found = both.probabilities({"red": np.zeros((2, 3))}, np.ones((2, 3), bool), kind="toa")
+    assert found[:, 0, 0].tolist() == [0.5, 0.25, 0, 0.25]
+
+
+def test_an_ensemble_needs_one_tile_size():
+    with pytest.raises(OptionError, match="8 and 16 px"):
+        Ensemble((Fake([1, 0, 0, 0]), Fake([1, 0, 0, 0], tile_size=16)))
+
+
+def test_half_size_is_the_mean_of_valid_pixels():
+    inner = Fake([0.25, 0.25, 0.25, 0.25])
+    half = Halved(inner)
+    assert (half.traits.tile_size, half.traits.network_size) == (16, 8)
+    red = np.array([[1, 3, 5], [5, 7, 9], [2, 4, 6]], np.float32)
+    valid = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 0]], bool)
+    half.probabilities({"red": red}, valid, kind="toa")
+    seen, usable = inner.seen
+    assert seen["red"].tolist() == [[3, 7], [3, 0]]
+    assert usable.tolist() == [[True, True], [True, False]]
+
+
+def test_how_many_classes_there_are():
+    assert known_classes(Fake([1, 0, 0, 0]), 4) == 4
+    assert known_classes(Fake([1, 0, 0, 0], classes=frozenset((0, 1, 3))), 4) == 3
+    assert known_classes(Fake([1, 0, 0, 0], classes=frozenset((0, 1))), 3) == 2
+    assert known_classes(Fake([1, 0, 0, 0]), 2) == 2
+
+
+def test_display_color_is_refused_by_a_masker_of_reflectance():
+    source = array_source(np.zeros((1, 3, 4), np.uint8), ("red",))
+    with pytest.raises(OptionError, match="display color"):
+        check_source(source, Fake([1, 0, 0, 0], kinds=frozenset(("toa",))))
+
+
+def test_notes_about_pixels_and_bands():
+    masker = Fake([1, 0, 0, 0], pixel_range_m=(10.0, 60.0), bands=("red", "nir"), optional=frozenset(("nir",)))
+    notes = source_notes(masker, wanted=4, bands=("red",), pixel=(0.5, 0.5))
+    assert "no nir" in notes[0]
+    assert "--resolution 10" in notes[1]
+    assert source_notes(masker, wanted=4, bands=("red", "nir"), pixel=(10.0, 10.0)) == []
+
+
+def test_a_threshold_becomes_one_half_and_the_ends_stay():
+    assert shifted(np.array([0, 0.4, 1], np.float32), 0.4) == pytest.approx([0, 0.5, 1])
+
+
+def test_agreement_by_hand():
+    table = np.zeros((256, 256), np.int64)
+    table[0, 0], table[1, 1], table[1, 2], table[3, 0], table[255, 1] = 50, 20, 10, 5, 7
+    found = summarize(table, legend(4), "SCL")
+    assert (found.compared, found.unknown) == (85, 7)
+    assert found.percent_same == pytest.approx(100 * 70 / 85)
+    assert found.iou == {"clear": pytest.approx(50 / 55), "cloud": 1.0, "shadow": 0.0}
