@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from rasterio.io import DatasetWriter
 from rasterio.windows import Window
 
 from clearscene.atomic import output_error
@@ -17,7 +18,7 @@ from clearscene.grid import Grid
 from clearscene.masking.normalize import BANDS, normalize
 from clearscene.models.model import Model
 from clearscene.models.zoo import shipped_folder
-from clearscene.raster.gdal import GDAL_ERRORS, block_cache, no_place_needed
+from clearscene.raster.gdal import GDAL_ERRORS, block_cache, no_place_needed, open_quietly
 from clearscene.raster.pixels import Pixels
 from clearscene.raster.sensors.product import Kind
 from clearscene.raster.stretch import Stretch
@@ -123,28 +124,8 @@ class QualityMap:
         Raises:
             OutputError: There is no space.
         """
-        grid = self._grid
         try:
-            with (
-                block_cache(),
-                no_place_needed(),
-                rasterio.open(
-                    self.path,
-                    "w",
-                    driver="GTiff",
-                    height=grid.height,
-                    width=grid.width,
-                    count=1,
-                    dtype="float32",
-                    tiled=True,
-                    blockxsize=256,
-                    blockysize=256,
-                    compress="deflate",
-                    zlevel=1,
-                    sparse_ok=True,
-                    bigtiff="IF_SAFER",
-                ) as dataset,
-            ):
+            with block_cache(), self._create() as dataset:
                 for piece in pieces:
                     dataset.write(piece.values, window=piece.window)
         except GDAL_ERRORS as error:
@@ -152,14 +133,27 @@ class QualityMap:
 
     def read(self, window: Window) -> NDArray[np.float32]:
         """Quality (row, col)."""
-        with block_cache(), no_place_needed(), rasterio.open(self.path) as dataset:
+        with block_cache(), open_quietly(self.path) as dataset:
             return np.asarray(dataset.read(1, window=window), np.float32)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.path.unlink(missing_ok=True)
+    def _create(self) -> DatasetWriter:
+        with no_place_needed():  # this holds a lock that reading needs, so only while the file is opened
+            return rasterio.open(
+                self.path,
+                "w",
+                driver="GTiff",
+                height=self._grid.height,
+                width=self._grid.width,
+                count=1,
+                dtype="float32",
+                tiled=True,
+                blockxsize=256,
+                blockysize=256,
+                compress="deflate",
+                zlevel=1,
+                sparse_ok=True,
+                bigtiff="IF_SAFER",
+            )
 
 
 def write_quality(

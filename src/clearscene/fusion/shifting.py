@@ -30,6 +30,7 @@ SPREAD_PX = 0.5
 LARGEST = 0.25
 """Of the size of a window: larger shifts are chance."""
 ROUNDS = 3
+FADE_PX = 12
 
 Read = Callable[[Window], tuple[NDArray[np.floating], NDArray[np.bool_]]]
 """One band (row, col) of a window and where it is good (row, col)."""
@@ -85,9 +86,9 @@ def register(
     """
     height, width = reference.shape
     taper = cv2.createHanningWindow((width, height), cv2.CV_64F)
-    fixed = _leveled(reference, good)
-    moving = _leveled(image, good)
-    total, response, moved = np.zeros(2), 0.0, moving
+    fade = _fade(good)
+    fixed, moving = _leveled(reference, good) * fade, _leveled(image, good)
+    total, response, moved = np.zeros(2), 0.0, moving * fade
     for _ in range(ROUNDS):
         (x, y), response = cv2.phaseCorrelate(fixed, moved, taper)
         total -= (y, x)
@@ -98,7 +99,16 @@ def register(
         moved = np.asarray(
             cv2.warpAffine(moving, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT), np.float64
         )
+        moved *= fade
     return float(total[0]), float(total[1]), float(response)
+
+
+def _fade(good: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """0 where not good, rising to 1 beside it: a hard edge lies alike in both images, and would pull the shift."""
+    if good.all():
+        return np.ones(good.shape)
+    distance = cv2.distanceTransform(good.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.minimum(distance.astype(np.float64) / FADE_PX, 1)
 
 
 def _leveled(values: NDArray[np.floating], good: NDArray[np.bool_]) -> NDArray[np.float64]:
