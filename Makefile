@@ -2,8 +2,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Trainings get a process of their own: torch's threads and those of the runtimes that other tests load do not mix.
-TRAINING := tests/e2e/test_train.py
 
 .PHONY: demo test check docs clean
 
@@ -11,9 +9,7 @@ demo: $(VENV)/.base
 	$(BIN)/clearscene demo --out out/demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest tests/e2e --ignore=$(TRAINING)
-	$(BIN)/python -m pytest $(TRAINING)
-	$(BIN)/python -m pytest --ignore=tests/e2e
+	$(BIN)/python -m pytest
 
 check: $(VENV)/.dev
 	scripts/check

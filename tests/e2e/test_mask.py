@@ -47,6 +47,7 @@ def scene_in(folder: Path, name="scene", *, seed=0, empty=None):
 
 def run(scene, out, model, *words, check=0):
     every = ("mask", scene, "--out", out, "--model", model, "--bands", NAMES, "--scale", "0.0001")
+    every += () if "--classes" in words else ("--classes", "4")
     return clearscene(*every, "--device", "cpu", "--workers", "1", *words, check=check)
 
 

@@ -17,7 +17,7 @@ from tests.scenes import write_scene
 @pytest.fixture(scope="module")
 def options(tmp_path_factory):
     model = level_folder(tmp_path_factory.mktemp("models") / "level")
-    return clearscene.MaskOptions(models=(str(model),), device="cpu", workers=1)
+    return clearscene.MaskOptions(classes=4, models=(str(model),), device="cpu", workers=1)
 
 
 class DataArray:
@@ -86,14 +86,14 @@ def test_a_path_and_an_opened_scene_without_files(tmp_path, options):
 
 def test_a_buffer_needs_the_size_of_pixels(options):
     data, truth = cloudy()
-    wide = clearscene.MaskOptions(models=options.models, device="cpu", workers=1, buffer_m=20, resolution=10)
+    wide = clearscene.MaskOptions(classes=4, models=options.models, device="cpu", workers=1, buffer_m=20, resolution=10)
     result = clearscene.mask(data, bands=RGBN, options=wide)
     assert (result.mask != 0).sum() > (truth != 0).sum()
     with pytest.raises(OptionError, match="size of its pixels"):
         clearscene.mask(
             data,
             bands=RGBN,
-            options=clearscene.MaskOptions(models=options.models, device="cpu", workers=1, buffer_m=20),
+            options=clearscene.MaskOptions(classes=4, models=options.models, device="cpu", workers=1, buffer_m=20),
         )
 
 

@@ -66,7 +66,7 @@ def command(  # an option of the command line is a parameter here: there is no s
     classes: Annotated[
         int,
         typer.Option(
-            help="4: clear, thick, thin, shadow; 3: thick and thin as one; 2: shadow counts as clear.",
+            help="4: clear, thick, thin, shadow; 3: thick and thin as one; 2: shadow counts as clear too.",
             rich_help_panel=_MODEL,
         ),
     ] = _DEFAULT.classes,

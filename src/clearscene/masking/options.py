@@ -28,8 +28,9 @@ class MaskOptions:
     resolution: float | None = None
     """Pixel size to work and answer at, meters; None is that of the finest visible band. Of arrays, the size of
     their pixels."""
-    classes: Classes = 4
-    """4 clear, thick, thin, shadow; 3 with thick and thin as one; 2 with shadow counted as clear."""
+    classes: Classes = 3
+    """4 clear, thick, thin, shadow; 3 with thick and thin as one, since the shipped model draws that line badly; 2 with
+    shadow counted as clear."""
     buffer_m: float = 0.0
     """Meters by which clouds and shadows are grown."""
     tta: int = 0
