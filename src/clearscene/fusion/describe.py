@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from rasterio.crs import CRS
 
 from clearscene import __version__
 from clearscene.fusion.aligning import whole_offset
-from clearscene.fusion.checks import Agreed
 from clearscene.fusion.image import FuseImage
 from clearscene.fusion.members import Setting
 from clearscene.fusion.outputs import Plan, Totals
@@ -18,24 +18,33 @@ from clearscene.fusion.shifting import Shift
 from clearscene.fusion.tone import ToneLine
 from clearscene.masking.inputs import absolute
 
-__all__ = ["describe_run"]
+__all__ = ["Outcome", "describe_run"]
 
 Tones = Mapping[str, tuple[ToneLine, ...] | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What was found on the way."""
+
+    totals: Totals
+    reference: int
+    """Place of the reference among the images."""
+    shifts: Mapping[str, Shift | None]
+    tones: Tones
 
 
 def describe_run(
     prepared: Prepared,
     images: Sequence[FuseImage],
-    agreed: Agreed,
+    *,
     setting: Setting,
     plan: Plan,
-    *,
-    totals: Totals,
-    reference: int,
-    shifts: Mapping[str, Shift | None],
-    tones: Tones,
+    outcome: Outcome,
+    notes: Sequence[str],
 ) -> FuseReport:
-    """The record, without what the run cost."""
+    """The record, without what the run cost; `notes` go before our own."""
+    totals, reference, shifts, tones = outcome.totals, outcome.reference, outcome.shifts, outcome.tones
     grid, options = setting.grid, prepared.options
     model = prepared.model.model.manifest if prepared.model else None
     records = [
@@ -61,7 +70,7 @@ def describe_run(
         unseen_percent=_percent(totals.unseen, grid.n_pixels),
         all_masked_percent=_percent(totals.all_masked, grid.n_pixels),
         nudged_pixels=totals.nudged,
-        notes=[*prepared.notes, *agreed.notes, *_notes(prepared, images, totals)],
+        notes=[*prepared.notes, *notes, *_notes(prepared, images, totals)],
         warnings=[*shift_warnings(images, shifts, options), *_tone_warnings(images, tones)],
         cost=Cost(seconds=0, seconds_per_mpx=0, peak_memory_mb=None, workers=options.workers, window=0),
         files={**plan.files, "page": f"{plan.stem}.html", "report": f"{plan.stem}.json"},
@@ -126,7 +135,12 @@ def _notes(prepared: Prepared, images: Sequence[FuseImage], totals: Totals) -> l
 
 def _tone_warnings(images: Sequence[FuseImage], tones: Tones) -> list[str]:
     names = [image.name for image in images if image.path in tones and tones[image.path] is None]
-    return [f"{name} keeps its tone: too little ground is clear in both it and the reference." for name in names]
+    if not names:
+        return []
+    return [
+        f"{', '.join(names)}: the tone is kept, because no line fits: too little ground is clear in both the image and"
+        " the reference."
+    ]
 
 
 def _percent(part: float, whole: float) -> float:

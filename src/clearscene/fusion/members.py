@@ -15,6 +15,7 @@ from clearscene.fusion.aligning import AlignedImage
 from clearscene.fusion.engine import Member
 from clearscene.fusion.image import FuseImage
 from clearscene.fusion.masks import AlignedMask
+from clearscene.fusion.methods.median import combine as median
 from clearscene.fusion.methods.method import Floats
 from clearscene.fusion.options import FuseOptions
 from clearscene.fusion.placing import coarser
@@ -39,6 +40,8 @@ __all__ = [
 
 OVERVIEW = 512
 """Pixels of the longer side of the overview on which tones are fitted."""
+NEARLY = 0.8
+"""Of the most good pixels that an image has; fewer make no reference."""
 
 Shifts = Mapping[str, Shift | None]
 
@@ -102,19 +105,34 @@ def look_over(image: FuseImage, setting: Setting, *, shift: Shift | None = None)
         return Overview(np.asarray(pixels.data, reader.dtype), pixels.valid, good)
 
 
-def find_reference(images: Sequence[FuseImage], goods: Sequence[int], wanted: str) -> int:
-    """Place of the reference: the image named, or the one with the most good pixels of the overview.
+def find_reference(images: Sequence[FuseImage], views: Sequence[Overview], wanted: str) -> int:
+    """Place of the reference: the image named, or of those with nearly the most good pixels the most usual one.
+
+    The most usual one is nearest to the median of all overviews: without masks a cloudy image is as good as any,
+    but it looks like no other. Overviews are of one band here.
 
     Raises:
         OptionError: No image has that name, or more than one.
     """
     if not wanted:
-        return int(np.argmax(goods))
+        return _most_usual([view.data[0] for view in views], [view.good for view in views])
     found = [place for place, image in enumerate(images) if wanted in (image.name, image.path)]
     if len(found) != 1:
         names = ", ".join(image.name for image in images)
         raise OptionError(f"--reference {wanted!r} is not one of the images.", hint=f"They are {names}.")
     return found[0]
+
+
+def _most_usual(pictures: Sequence[Floats], goods: Sequence[NDArray[np.bool_]]) -> int:
+    """Place of the picture (row, col) that is nearest to the median of all where good; ties go to the first."""
+    stack, good = np.stack(pictures)[:, np.newaxis], np.stack(goods)
+    middle, _ = median(stack, good.astype(stack.dtype), temperature=1.0)
+    n_good = good.sum(axis=(1, 2))
+    off = [
+        np.abs(picture - middle[0])[here].mean() if here.any() else np.inf
+        for picture, here in zip(pictures, goods, strict=True)
+    ]
+    return int(np.argmin(np.where(n_good >= NEARLY * n_good.max(), off, np.inf)))
 
 
 def register_all(
@@ -124,18 +142,18 @@ def register_all(
     band = (display_bands(setting.bands)[len(display_bands(setting.bands)) // 2],)  # green, or the one there is
     result: dict[str, Shift | None] = {images[reference].path: Shift(0.0, 0.0, 0)}
     with ExitStack() as fixed_stack:
-        fixed = _reader(fixed_stack, images[reference], setting, band)
+        fixed = _reader(fixed_stack, images[reference], setting, band=band)
         for place, image in enumerate(images):
             if place != reference:
                 with ExitStack() as stack:
-                    moving = _reader(stack, image, setting, band)
+                    moving = _reader(stack, image, setting, band=band)
                     result[image.path] = estimate_shift(fixed, moving, setting.grid)
             progress((place + 1) / len(images))
     return result
 
 
 def _reader(
-    stack: ExitStack, image: FuseImage, setting: Setting, band: tuple[str, ...]
+    stack: ExitStack, image: FuseImage, setting: Setting, *, band: tuple[str, ...]
 ) -> Callable[[Window], tuple[Floats, NDArray[np.bool_]]]:
     aligned = stack.enter_context(setting.open(image, bands=band))
     mask = setting.open_mask(image)
@@ -151,7 +169,7 @@ def _reader(
 
 
 def fit_tones(
-    images: Sequence[FuseImage], setting: Setting, reference: int, shifts: Shifts
+    images: Sequence[FuseImage], setting: Setting, reference: int, *, shifts: Shifts
 ) -> dict[str, tuple[ToneLine, ...] | None]:
     """The lines of every image but the reference, by path; None where none could be fitted."""
     fixed = look_over(images[reference], setting, shift=shifts.get(images[reference].path))
@@ -194,8 +212,8 @@ def judge_all(
     images: Sequence[FuseImage],
     setting: Setting,
     model: QualityModel,
-    folder: Path,
     *,
+    folder: Path,
     shifts: Shifts,
     stretch: Stretch,
     progress: Callable[[float], None],

@@ -37,7 +37,8 @@ def common_grid(images: Sequence[FuseImage], options: FuseOptions) -> Grid:
         OptionError: A resolution without a CRS.
         SceneError: `like` cannot be opened.
     """
-    base = min((image.grid for image in images), key=lambda grid: grid.resolution[0] * grid.resolution[1])
+    placed = [image.grid for image in images if image.grid.crs is not None]
+    base = min(placed or [image.grid for image in images], key=lambda grid: grid.resolution[0] * grid.resolution[1])
     _check_places(images, base)
     if options.like:
         with open_scene(options.like) as scene:

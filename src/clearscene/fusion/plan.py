@@ -18,6 +18,7 @@ from clearscene.grid import Grid
 
 __all__ = ["Prepared", "applied", "nodata_for", "prepare_fuse", "shift_warnings"]
 
+WITH_QUALITY = ("learned", "best")
 SMALLEST_PX = 0.1
 """Shifts below this are not made: resampling would cost more than it mends."""
 
@@ -41,22 +42,21 @@ def prepare_fuse(options: FuseOptions) -> Prepared:
     """
     if options.masks == ("auto",):
         require_mask_model(options.mask_model)
-    if options.method not in ("learned", "best", "auto"):
+    method = options.method
+    if method != "auto" and method not in WITH_QUALITY:
         if options.model is not None:
-            raise OptionError(
-                f"--model is not used by --method {options.method}.", hint="Use --method learned or best."
-            )
-        return Prepared(options, options.method, None)
+            raise OptionError(f"--model is not used by --method {method}.", hint="Use --method learned or best.")
+        return Prepared(options, method, None)
     folder = find_quality_model(options.model)
     if folder is not None:
         model = load_quality_model(folder, device=options.device)
-        return Prepared(options, "learned" if options.method == "auto" else options.method, model)
-    if options.method == "learned":
+        return Prepared(options, "learned" if method == "auto" else method, model)
+    if method == "learned":
         raise ModelError(
             "--method learned needs a quality model, and none comes with this installation.",
             hint="Name a model folder with --model, or use --method medoid, median or geomedian.",
         )
-    if options.method == "best":
+    if method == "best":
         if not options.masks:
             raise OptionError(
                 "--method best has nothing to rank the images by: there are no masks and no quality model.",

@@ -25,7 +25,7 @@ class Preview:
     Memory: `(5 + 4 * images) * 320 * 320 * 8` bytes at most.
     """
 
-    def __init__(self, grid: Grid, n_images: int, display: Sequence[int], stretch: Stretch) -> None:
+    def __init__(self, grid: Grid, n_images: int, *, display: Sequence[int], stretch: Stretch) -> None:
         """`display` are places of the bands to show, three or one."""
         self._factor = math.ceil(max(grid.height, grid.width) / LONGEST)
         self._display, self._stretch = list(display), stretch

@@ -9,13 +9,14 @@ import numpy as np
 
 from clearscene.errors import SceneError
 from clearscene.fusion.checks import Agreed, agree
-from clearscene.fusion.describe import describe_run
+from clearscene.fusion.describe import Outcome, describe_run
 from clearscene.fusion.engine import Fusion, fused_pieces, window_size
 from clearscene.fusion.failure import ImageError
 from clearscene.fusion.image import FuseImage, describe_image, in_order
 from clearscene.fusion.inspecting import inspect_all
 from clearscene.fusion.masks import make_masks, match_masks
 from clearscene.fusion.members import (
+    Overview,
     Setting,
     find_reference,
     fit_tones,
@@ -68,7 +69,7 @@ def fuse_images(paths: Sequence[str], out: Path, prepared: Prepared, *, progress
     left = list({absolute(path): path for path in paths}.values())
     while True:
         try:
-            report = _run(left, out, prepared, skipped, progress)
+            report = _run(left, out, prepared, skipped=skipped, progress=progress)
         except ImageError as error:
             if prepared.options.on_error != "skip":
                 raise
@@ -81,7 +82,7 @@ def fuse_images(paths: Sequence[str], out: Path, prepared: Prepared, *, progress
 
 
 def _run(
-    paths: Sequence[str], out: Path, prepared: Prepared, skipped: Sequence[SkippedRecord], progress: Progress
+    paths: Sequence[str], out: Path, prepared: Prepared, *, skipped: Sequence[SkippedRecord], progress: Progress
 ) -> FuseReport:
     options = prepared.options
     with staged(out) as folder:
@@ -119,10 +120,10 @@ class FuseJob:
             reference, samples = self._look(images, setting)
             shifts = register_all(images, setting, reference, progress=lambda share: self.progress("align", share))
             moved = applied(shifts, options)
-            tones = fit_tones(images, setting, reference, moved) if options.tone == "match" else {}
+            tones = fit_tones(images, setting, reference, shifts=moved) if options.tone == "match" else {}
             stretch = stretch_of(images, setting, samples)
         with self._stage("quality"):
-            maps = self._judge(images, setting, stretch, moved)
+            maps = self._judge(images, setting, stretch=stretch, moved=moved)
         nodata = nodata_for(agreed, images, grid, options=options, shifts=moved)
         plan = Plan(
             stem=self.out.stem,
@@ -144,13 +145,10 @@ class FuseJob:
             report = describe_run(
                 self.prepared,
                 images,
-                agreed,
-                setting,
-                plan,
-                totals=totals,
-                reference=reference,
-                shifts=shifts,
-                tones=tones,
+                setting=setting,
+                plan=plan,
+                outcome=Outcome(totals, reference, shifts, tones),
+                notes=agreed.notes,
             ).model_copy(update={"skipped": list(skipped)})
             report = report.model_copy(
                 update={"cost": report.cost.model_copy(update=self._cost(grid, len(images), window))}
@@ -184,16 +182,16 @@ class FuseJob:
 
     def _look(self, images: Sequence[FuseImage], setting: Setting) -> tuple[int, list[Floats]]:
         """Place of the reference, and valid display values of each image."""
-        goods, samples = [], []
+        views, samples = [], []
         places = [setting.bands.index(name) for name in display_bands(setting.bands)]
         for image in images:
             view = look_over(image, setting)
-            goods.append(int(view.good.sum()))
+            views.append(Overview(view.data[places].mean(axis=0, keepdims=True), view.valid, view.good))
             samples.append(view.data[places][:, view.valid].ravel().astype(np.float32))
-        return find_reference(images, goods, setting.options.reference), samples
+        return find_reference(images, views, setting.options.reference), samples
 
     def _judge(
-        self, images: Sequence[FuseImage], setting: Setting, stretch: Stretch, moved: Mapping[str, Shift]
+        self, images: Sequence[FuseImage], setting: Setting, *, stretch: Stretch, moved: Mapping[str, Shift]
     ) -> dict[str, QualityMap]:
         model = self.prepared.model
         if model is None:
@@ -202,7 +200,7 @@ class FuseJob:
             images,
             setting,
             model,
-            self.folder,
+            folder=self.folder,
             shifts=moved,
             stretch=stretch,
             progress=lambda share: self.progress("quality", share),
@@ -222,7 +220,7 @@ class FuseJob:
         """Combine window by window and write; counts, pictures, and the side of the windows."""
         options, grid = setting.options, setting.grid
         display = [plan.bands.index(name) for name in display_bands(plan.bands)]
-        totals, preview = Totals(len(images)), Preview(grid, len(images), display, stretch)
+        totals, preview = Totals(len(images)), Preview(grid, len(images), display=display, stretch=stretch)
         with ExitStack() as stack:
             members = open_members(stack, images, setting, shifts=moved, tones=tones, maps=maps)
             fusion = Fusion(

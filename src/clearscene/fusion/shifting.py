@@ -1,7 +1,8 @@
 """How far an image lies beside the reference: phase correlation on windows, in pixels of the common grid.
 
-Source: Kuglin and Hines, The phase correlation image alignment method, 1975; sub-pixel by Foroosh, Zerubia, Berthod,
-Extension of phase correlation to subpixel registration, IEEE TIP 11, 2002 (here by the centroid of the peak).
+Source: Kuglin and Hines, The phase correlation image alignment method, 1975. Parts of a pixel come from a parabola
+through the logarithm of the smoothed peak. OpenCV's `phaseCorrelate` is not used: for images with an odd number of rows
+it was half a pixel off.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,8 +30,10 @@ SURE_RESPONSE = 0.1
 SPREAD_PX = 0.5
 LARGEST = 0.25
 """Of the size of a window: larger shifts are chance."""
-ROUNDS = 3
-FADE_PX = 12
+LOW_PASS = 0.15
+"""Cycles a pixel: higher frequencies are aliased, and differ between dates."""
+FILL_PX = 4.0
+LEAST_NEAR = 1e-3
 
 Read = Callable[[Window], tuple[NDArray[np.floating], NDArray[np.bool_]]]
 """One band (row, col) of a window and where it is good (row, col)."""
@@ -82,39 +85,65 @@ def register(
 ) -> tuple[float, float, float]:
     """Rows and columns that move `image` onto `reference`, both (row, col), and how clear the peak is, 0 to 1.
 
-    The centroid of a peak leans to whole pixels, so the image is moved by what was found and looked at again.
+    The whole pixels are found first; then only what both show is compared, so that the taper lies alike on both.
+    """
+    first_row, first_col, _ = _peak(reference, image, good)
+    row, col = round(first_row), round(first_col)
+    height, width = reference.shape
+    if abs(row) > LARGEST * height or abs(col) > LARGEST * width:
+        return 0.0, 0.0, 0.0
+    here = slice(max(row, 0), height + min(row, 0)), slice(max(col, 0), width + min(col, 0))
+    there = slice(max(-row, 0), height + min(-row, 0)), slice(max(-col, 0), width + min(-col, 0))
+    rest_row, rest_col, clear = _peak(reference[here], image[there], good[here] & good[there])
+    if max(abs(rest_row), abs(rest_col)) > 1:  # the second look must confirm the first
+        return 0.0, 0.0, 0.0
+    return row + rest_row, col + rest_col, clear
+
+
+def _peak(
+    reference: NDArray[np.floating], image: NDArray[np.floating], good: NDArray[np.bool_]
+) -> tuple[float, float, float]:
+    """Row, column and height of the peak of the phase correlation, smoothed by a Gaussian low-pass.
+
+    A smoothed peak is a Gaussian, whose logarithm is a parabola: three values give its top to parts of a pixel. Its
+    height is 1 of images that differ by whole pixels only, all around.
     """
     height, width = reference.shape
-    taper = cv2.createHanningWindow((width, height), cv2.CV_64F)
-    fade = _fade(good)
-    fixed, moving = _leveled(reference, good) * fade, _leveled(image, good)
-    total, response, moved = np.zeros(2), 0.0, moving * fade
-    for _ in range(ROUNDS):
-        (x, y), response = cv2.phaseCorrelate(fixed, moved, taper)
-        total -= (y, x)
-        if max(abs(total)) > LARGEST * min(height, width):
-            return 0.0, 0.0, 0.0
-        matrix = np.array([[1, 0, total[1]], [0, 1, total[0]]])
-        size = (width, height)
-        moved = np.asarray(
-            cv2.warpAffine(moving, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT), np.float64
-        )
-        moved *= fade
-    return float(total[0]), float(total[1]), float(response)
+    taper = np.outer(np.hanning(height + 2)[1:-1], np.hanning(width + 2)[1:-1])
+    fixed, moving = (np.fft.fft2(_filled(values, good) * taper) for values in (reference, image))
+    cross = fixed * np.conj(moving)
+    size = np.abs(cross)
+    frequencies = np.fft.fftfreq(height)[:, np.newaxis] ** 2 + np.fft.fftfreq(width)[np.newaxis] ** 2
+    weight = np.exp(-frequencies / (2 * LOW_PASS**2))
+    phase = np.where(size > 0, cross / np.where(size > 0, size, 1), 0)
+    surface = np.fft.ifft2(phase * weight).real / weight.mean()
+    row, col = (int(value) for value in np.unravel_index(surface.argmax(), surface.shape))
+    down = _top(*(surface[(row + step) % height, col] for step in (-1, 0, 1)))
+    right = _top(*(surface[row, (col + step) % width] for step in (-1, 0, 1)))
+    signed = (row + height // 2) % height - height // 2, (col + width // 2) % width - width // 2
+    return signed[0] + down, signed[1] + right, float(surface[row, col])
 
 
-def _fade(good: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """0 where not good, rising to 1 beside it: a hard edge lies alike in both images, and would pull the shift."""
-    if good.all():
-        return np.ones(good.shape)
-    distance = cv2.distanceTransform(good.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.minimum(distance.astype(np.float64) / FADE_PX, 1)
+def _top(before: float, here: float, after: float) -> float:
+    """Where a Gaussian through three values one pixel apart has its top, -0.5 to 0.5 beside the middle."""
+    smallest = 1e-6 * max(here, 1e-6)
+    one, two, three = (np.log(max(value, smallest)) for value in (before, here, after))
+    bend = one - 2 * two + three
+    return float(np.clip((one - three) / (2 * bend), -0.5, 0.5)) if bend < 0 else 0.0
 
 
-def _leveled(values: NDArray[np.floating], good: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Values about their mean, 0 where not good, so that an edge of nodata is no feature."""
+def _filled(values: NDArray[np.floating], good: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Values about their mean; what is not good goes on smoothly from what is.
+
+    A hard edge, or 0 in every hole, would lie alike in both images and pull the shift to nothing.
+    """
     plain = np.asarray(values, np.float64)
-    return np.where(good, plain - (plain[good].mean() if good.any() else 0), 0)
+    plain = np.where(good, plain - (plain[good].mean() if good.any() else 0), 0)
+    if good.all():
+        return plain
+    near = cv2.GaussianBlur(good.astype(np.float64), (0, 0), FILL_PX)
+    smooth = cv2.GaussianBlur(plain, (0, 0), FILL_PX) / np.maximum(near, LEAST_NEAR)
+    return np.where(good, plain, smooth)
 
 
 def _windows(grid: Grid) -> Iterator[Window]:
