@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from clearscene.inspection.result import Report
     from clearscene.masking.api import MaskResult, mask
     from clearscene.masking.options import MaskOptions
+    from clearscene.sky.api import SkyResult, sky
+    from clearscene.sky.model import SkyModel
+    from clearscene.sky.options import SkyOptions
 
 __all__ = [
     "ClearsceneError",
@@ -30,10 +33,14 @@ __all__ = [
     "MaskOptions",
     "MaskResult",
     "Report",
+    "SkyModel",
+    "SkyOptions",
+    "SkyResult",
     "__version__",
     "fuse",
     "inspect",
     "mask",
+    "sky",
 ]
 
 __version__ = "0.1.0"
@@ -46,9 +53,13 @@ _HOMES = {
     "MaskOptions": "clearscene.masking.options",
     "MaskResult": "clearscene.masking.api",
     "Report": "clearscene.inspection.result",
+    "SkyModel": "clearscene.sky.model",
+    "SkyOptions": "clearscene.sky.options",
+    "SkyResult": "clearscene.sky.api",
     "fuse": "clearscene.fusion.api",
     "inspect": "clearscene.inspection.api",
     "mask": "clearscene.masking.api",
+    "sky": "clearscene.sky.api",
 }
 
 

@@ -7,7 +7,7 @@ pytest.importorskip("torch", reason="torch comes with the extra `train`")
 pytest.importorskip("onnx", reason="onnx comes with the extra `train`")
 
 from clearscene.inspection.constraint import sigmoid  # after the check for torch
-from clearscene.training.export.calibration import calibrate_pixels, calibrate_screen, sampled_iou
+from clearscene.training.export.calibration import calibrate_pixels, calibrate_screen, drawn, sampled_iou
 from clearscene.training.export.evidence import Evidence, Screened
 from clearscene.training.export.measured import score
 from clearscene.training.export.settings import CalibrationSettings
@@ -27,7 +27,8 @@ def evidence(seed=0, n=400):
     pixels = np.stack([np.zeros(n), rng.normal(0, 2, n) + 3 * truth - 1], axis=1).astype(np.float32)
     counts = PixelCounts(CLASSES)
     counts.add(truth, pixels.argmax(axis=1))
-    return Evidence(Screened(logits, labels), None, ("a",) * n, pixels, truth, counts)
+    certainty = rng.random((n, 2)).astype(np.float32)
+    return Evidence(Screened(logits, labels), None, ("a",) * n, pixels, truth, counts, certainty)
 
 
 def screen_of(found, **settings):
@@ -52,6 +53,28 @@ def test_a_few_sure_examples_do_not_raise_the_threshold_above_even_odds():
     screen = screen_of(Evidence(**{**vars(found), "tiles": Screened(logits, labels)}))
     assert screen.thresholds[2] == 0.5
     assert screen.thresholds[0] is None  # no example
+
+
+def test_only_what_the_segmenter_draws_counts_for_the_recall_if_asked():
+    found = evidence()
+    certainty = found.certainty.copy()
+    certainty[0, 1], certainty[1, 1] = np.nan, 0
+    found = Evidence(**{**vars(found), "certainty": certainty})
+    pixels = calibrate_pixels(found, CalibrationSettings(class_thresholds={"cloud": 0.6}), names=CLASSES)
+    counted = drawn(found, pixels, types=TYPES, names=CLASSES)
+    assert counted[0, 0]
+    assert not counted[1, 0]
+    assert counted[2:, 0].tolist() == (certainty[2:, 1] >= 0.6).tolist()
+    assert counted[:, 1:].all()  # no classes of the segmenter
+
+    rng = np.random.default_rng(0)
+    rules = CalibrationSettings(recall=0.9)
+    screen = calibrate_screen(found, rules, types=TYPES, pool=None, rng=rng, counted=counted)
+    scores = score(found, screen, pixels, types=TYPES, counted=counted)
+    assert 0.9 <= scores.recall_of_drawn["cloud"] < 0.93
+    everything = screen_of(found, recall=0.9)
+    assert screen.thresholds[1:] == everything.thresholds[1:]
+    assert screen.thresholds[0] != everything.thresholds[0]
 
 
 def test_scores_say_on_how_many_tiles_they_rest_and_what_the_screen_saves():

@@ -9,7 +9,7 @@ pytest.importorskip("onnx", reason="onnx comes with the extra `train`")
 from clearscene.errors import DatasetError, ModelError  # after the check for torch
 from clearscene.models.model import Model
 from clearscene.synth.chip_set import ChipRecord, ChipSet, ChipWriter
-from clearscene.training.export.evidence import Evidence, Screened, gather, screening_scores, surround
+from clearscene.training.export.evidence import Evidence, Screened, _certainty, gather, screening_scores, surround
 from clearscene.training.export.runner import Answers
 from clearscene.training.export.samples import Samples
 from tests.onnx_graphs import brightness_folder, edit_manifest
@@ -151,3 +151,14 @@ def test_screening_scores_by_hand():
         "f1": 0.5,
         "false_alarms": 1.0,
     }
+
+
+def test_certainty_is_what_the_surest_tenth_of_a_class_reaches():
+    truth = np.full((1, 20), 255, np.uint8)
+    truth[0, :10], truth[0, 10:15] = 1, 2
+    logits = np.zeros((4, 1, 20), np.float32)
+    logits[1, 0, 0] = np.log(3.0)  # one pixel of ten is the class's, at 3 of 6
+    found = _certainty(logits, truth)
+    assert found[1] == pytest.approx(0.5)
+    assert found[2] == 0  # never the largest: ties go to the first class
+    assert np.isnan(found[[0, 3]]).all()

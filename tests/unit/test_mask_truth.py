@@ -19,7 +19,7 @@ def test_thick_goes_before_shadow_and_shadow_before_thin():
     here = piece()
     cover = Cover(here.data)
     opacity = np.zeros((72, 80), np.float32)
-    opacity[:, :20], opacity[:, 30:50], opacity[:, 60:65] = 0.9, 0.3, 0.1
+    opacity[:, :20], opacity[:, 30:50], opacity[:, 60:65] = 0.9, 0.3, 0.07
     light_lost = np.zeros((72, 80), np.float32)
     light_lost[:30, 10:40] = 0.4
     cover.add(opacity, light_lost)

@@ -52,7 +52,7 @@ def test_all_wrong_keys_are_named_with_their_values():
         ({"network": {"kind": "screening", "name": "slim"}}, "resnet50, swinv2-base"),
         (
             {"network": {"kind": "screening", "name": "resnet50", "frozen": ["conv1"]}},
-            "two-head and mask networks only",
+            "slim networks only",
         ),
         ({"loss": {"positive_weights": {"clouds": 2}}}, "positive_weights names ['clouds']"),
         ({"loss": {"class_weights": {"stripe": 2}}}, "class_weights names ['stripe']"),

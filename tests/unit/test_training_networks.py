@@ -108,7 +108,7 @@ def test_two_heads_take_any_size():
         answers = network(image(65, 97))
     assert answers.cells.shape == (2, 10, 5, 7)
     assert answers.pixels.shape == (2, 9, 17, 25)
-    assert all(torch.isfinite(answer).all() for answer in answers)
+    assert all(torch.isfinite(answer).all() for answer in answers if answer is not None)
 
 
 def test_the_untrained_heads_raise_no_alarm():

@@ -1,20 +1,28 @@
-"""`clearscene datasets ...`: data sets from what people have drawn."""
+"""`clearscene datasets ...`: data sets from what people have drawn, and published ones."""
 
 from pathlib import Path
 from typing import Annotated, cast
 
 import typer
 
+from clearscene.cli.datasets_published import check_folder, describe_set, list_sets, overlap, prepare_set
 from clearscene.synth.chip_set import Split
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="Make data sets from what people have drawn.")
+app = typer.Typer(no_args_is_help=True, help="Read published data sets; make data sets from what people have drawn.")
 
 
 @app.callback()
 def _group() -> None:
-    """Make data sets from what people have drawn."""
+    """Read published data sets; make data sets from what people have drawn."""
+
+
+app.command("list")(list_sets)
+app.command("describe")(describe_set)
+app.command("check")(check_folder)
+app.command("prepare")(prepare_set)
+app.command("overlap")(overlap)
 
 
 @app.command("from-polygons")

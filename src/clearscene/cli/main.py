@@ -30,13 +30,17 @@ COMMANDS = {
     "inspect": Subcommand("clearscene.cli.inspect", "Find defects in scenes: polygons, class map, score, report."),
     "mask": Subcommand("clearscene.cli.mask", "Mask clouds, thin clouds and cloud shadows."),
     "fuse": Subcommand("clearscene.cli.fuse", "Fuse many imperfect images of one place into one."),
+    "sky": Subcommand("clearscene.cli.sky", "Mask the sky in photos for tools that build models from them."),
     "score": Subcommand("clearscene.cli.score", "Score a run again after its polygons were edited."),
     "compare": Subcommand("clearscene.cli.compare", "Set a run against an inspector's own polygons."),
     "review": Subcommand("clearscene.cli.review", "Accept, reject and redraw findings on a page; score, sign, export."),
-    "datasets": Subcommand("clearscene.cli.datasets", "Make data sets from what people have drawn."),
+    "datasets": Subcommand(
+        "clearscene.cli.datasets", "Read published data sets; make sets from what people have drawn."
+    ),
     "synth": Subcommand("clearscene.cli.synth", "Make generated scenes with known defects."),
     "train": Subcommand("clearscene.cli.train", "Train a network on chips with known defects."),
     "export": Subcommand("clearscene.cli.export", "Turn a trained network into a model folder."),
+    "benchmark": Subcommand("clearscene.cli.benchmark", "Set models against labeled images: tables, curves, masks."),
     "demo": Subcommand("clearscene.cli.demo", "Make a scene, inspect it, print found against placed."),
     "standards": Subcommand("clearscene.cli.standards", "List the scoring standards, print one, or check a file."),
     "models": Subcommand("clearscene.cli.models", "List the models that are installed."),

@@ -31,7 +31,7 @@ def command(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
-    """Train a network on chips made by `clearscene synth chips`.
+    """Train a network on chips made by `clearscene synth chips`, or on prepared sets.
 
     Leaves the config, the best and the last checkpoint, tables, curves and run.json in OUT. Ctrl-C or SIGTERM ends it
     after the step in hand with a checkpoint; --resume goes on from there. Several GPUs: torchrun --nproc-per-node N -m

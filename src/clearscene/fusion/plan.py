@@ -1,11 +1,11 @@
 """What is decided before pixels are combined: the method, the nodata value, which shifts are made."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from clearscene.errors import ModelError, OptionError
+from clearscene.errors import BandError, ModelError, OptionError
 from clearscene.fusion.aligning import shifted, whole_offset
 from clearscene.fusion.checks import Agreed
 from clearscene.fusion.image import FuseImage
@@ -16,7 +16,7 @@ from clearscene.fusion.quality import QualityModel, find_quality_model, load_qua
 from clearscene.fusion.shifting import WARN_PX, Shift
 from clearscene.grid import Grid
 
-__all__ = ["Prepared", "applied", "nodata_for", "prepare_fuse", "shift_warnings"]
+__all__ = ["Prepared", "applied", "fitted", "nodata_for", "prepare_fuse", "shift_warnings"]
 
 WITH_QUALITY = ("learned", "best")
 SMALLEST_PX = 0.1
@@ -65,6 +65,34 @@ def prepare_fuse(options: FuseOptions) -> Prepared:
         return Prepared(options, "best", None, ("Ranked by the distance to the next masked pixel.",))
     note = "No quality model is installed, so the method is medoid; name a model with --model, or another --method."
     return Prepared(options, "medoid", None, (note,))
+
+
+def fitted(prepared: Prepared, images: Sequence[FuseImage]) -> Prepared:
+    """The method for these images: where none was asked for and they lack bands of the model, the medoid.
+
+    Raises:
+        BandError: `learned` or `best` was asked for, and an image lacks a band.
+    """
+    model = prepared.model
+    if model is None:
+        return prepared
+    try:
+        for image in images:
+            model.bands_of(image.bands)
+    except BandError as error:
+        if prepared.options.method != "auto" or prepared.options.model is not None:
+            raise
+        note = f"The method is medoid: {error.message}"
+        return Prepared(prepared.options, "medoid", None, (*prepared.notes, note))
+    if model.sees_reflectance and any(_is_unscaled(image) for image in images):
+        note = "Quality is judged without knowing how values become reflectance; --scale, as 0.0001, makes it surer."
+        return replace(prepared, notes=(*prepared.notes, note))
+    return prepared
+
+
+def _is_unscaled(image: FuseImage) -> bool:
+    """True for whole numbers that are neither a picture nor known reflectance."""
+    return image.kind != "display" and np.dtype(image.dtype).kind in "iu" and not image.has_scale
 
 
 def applied(shifts: Mapping[str, Shift | None], options: FuseOptions) -> dict[str, Shift]:

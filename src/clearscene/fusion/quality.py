@@ -16,8 +16,8 @@ from clearscene.fusion.aligning import AlignedImage
 from clearscene.fusion.options import FuseOptions
 from clearscene.grid import Grid
 from clearscene.masking.normalize import BANDS, normalize
+from clearscene.models import zoo
 from clearscene.models.model import Model
-from clearscene.models.zoo import shipped_folder
 from clearscene.raster.gdal import GDAL_ERRORS, block_cache, no_place_needed, open_quietly
 from clearscene.raster.pixels import Pixels
 from clearscene.raster.sensors.product import Kind
@@ -35,7 +35,7 @@ def find_quality_model(folder: Path | None) -> Path | None:
     """The folder that was named, else that of the shipped quality model, else None."""
     if folder is not None:
         return folder
-    shipped = shipped_folder() / SHIPPED
+    shipped = zoo.shipped_folder() / SHIPPED
     return shipped if (shipped / "model.toml").is_file() else None
 
 

@@ -30,7 +30,7 @@ from clearscene.fusion.methods.method import Floats
 from clearscene.fusion.outputs import FuseWriters, Plan, Totals, days_of, name_with_date
 from clearscene.fusion.page import write_page
 from clearscene.fusion.placing import common_grid
-from clearscene.fusion.plan import Prepared, applied, nodata_for
+from clearscene.fusion.plan import Prepared, applied, fitted, nodata_for
 from clearscene.fusion.preview import Preview
 from clearscene.fusion.quality import QualityMap
 from clearscene.fusion.result import FuseReport, SkippedRecord, write_report
@@ -113,6 +113,7 @@ class FuseJob:
         options = self.prepared.options
         with self._stage("read"):
             images, agreed, grid = self._understand()
+            self.prepared = fitted(self.prepared, images)
         with self._stage("masks"):
             masks = self._masks(images)
         setting = Setting(grid, agreed.bands, options, masks)

@@ -149,7 +149,7 @@ class Manifest(_Section):
     format: Literal[1] = Field(default=1, description="Version of these keys.")
     name: Name
     version: Annotated[str, Field(pattern=r"^[0-9A-Za-z.+-]{1,32}$")]
-    task: Literal["inspection", "cloud_mask", "quality", "fusion", "sky"]
+    task: Literal["inspection", "cloud_mask", "quality", "fusion", "sky", "semantic"]
     license: Text
     description: Text = ""
     input: InputSpec

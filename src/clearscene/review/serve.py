@@ -56,6 +56,7 @@ def serve(
             config = uvicorn.Config(
                 app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_S, lifespan="off"
             )
+            logging.getLogger("uvicorn.error").addFilter(_is_no_farewell)
             told(address)
             if opens_browser:
                 threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
@@ -65,6 +66,11 @@ def serve(
         problem = review.close()
         if problem:
             logger.warning(problem)
+
+
+def _is_no_farewell(record: logging.LogRecord) -> bool:
+    """False for what uvicorn says of a page that is still open at the end: nothing is wrong then."""
+    return "graceful shutdown exceeded" not in record.getMessage()
 
 
 def _bound(port: int) -> socket.socket:

@@ -9,7 +9,7 @@ from clearscene.synth.cloud_field import Plane, billows, perlin, places, turbule
 from clearscene.synth.cloud_optics import MARKED, brightness, composite, filled, tint, visible
 from clearscene.synth.degraded import Degraded
 
-__all__ = ["paper_alpha", "paper_cloud"]
+__all__ = ["paper_alpha", "paper_cloud", "photograph"]
 
 _SIDE = 300
 """Pixels of the square in which the alpha plane is made, as published with the code of the seed."""
@@ -50,12 +50,12 @@ def paper_cloud(
     alpha = cv2.warpAffine(paper_alpha(rng), move, (width, height), flags=cv2.INTER_LINEAR, borderValue=0)
     kept = visible(np.asarray(alpha * np.float32(0.4 + 0.6 * severity)), valid)
     result, mask, touched = data.copy(), kept >= MARKED, kept > 0
-    np.copyto(result, composite(filled(data, valid), kept, _photograph(data, valid, rng, severity)), where=touched)
+    np.copyto(result, composite(filled(data, valid), kept, photograph(data, valid, rng, severity)), where=touched)
     told = {"size_px": float(wide * np.sqrt(ratio)), "angle_deg": angle, "cover_fraction": float(mask.mean())}
     return Degraded(result, mask, told, context=touched & ~mask)
 
 
-def _photograph(
+def photograph(
     data: NDArray[np.float32], valid: NDArray[np.bool_], rng: np.random.Generator, severity: float
 ) -> NDArray[np.float32]:
     """What stands for a photograph of cloud: (band, row, col), cloud all over."""

@@ -16,7 +16,7 @@ CLOUD = 4
 
 Plane = NDArray[np.float32]
 
-THIN_FROM = 0.15
+THIN_FROM = 0.10
 """Opacity from which a cloud counts; fainter veils, down to `FAINT`, are to be ignored."""
 THICK_FROM = 0.62
 """Opacity from which cloud is thick: an optical depth of 1, a third of the ground's contrast is left."""

@@ -39,7 +39,7 @@ def check_apart(paths: Sequence[Path], folders: Sequence[Path]) -> None:
             raise _not_apart(path, found, "shows ground of")
 
 
-def footprint(path: Path) -> Box | None:
+def footprint(path: Path | str) -> Box | None:
     """West, south, east, north in degrees; None without a CRS or a transform."""
     try:
         with open_dataset(path) as dataset:

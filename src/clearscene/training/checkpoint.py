@@ -33,6 +33,9 @@ class Progress:
     best_step: int = 0
     n_worse: int = 0
     """Validations since the best one."""
+    n_flat: int = 0
+    """The same, since the learning rate was last made smaller on a plateau."""
+    n_plateaus: int = 0
     owes_validation: bool = False
     """It was interrupted before the validation of this step."""
     is_done: bool = False

@@ -52,6 +52,8 @@ class Batch(NamedTuple):
     """bool (n,): no defect at all."""
     ids: list[str]
     """Names of the chips."""
+    clean: Tensor | None = None
+    """float32 (n, 3, row, col), of batches for fusing only: the images before they were spoiled."""
 
 
 class Place(NamedTuple):
@@ -70,6 +72,11 @@ class Chip:
 
     chips: ChipSet
     record: ChipRecord
+
+    @property
+    def is_clean(self) -> bool:
+        """True if it shows no defect and no cloud."""
+        return not self.record.labels
 
     def read(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Image (row, col, 3) and mask (row, col); a gray chip has three equal bands.

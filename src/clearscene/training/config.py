@@ -14,8 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from clearscene.errors import TrainingError
 from clearscene.inspection.taxonomy import BY_NAME
 from clearscene.models.manifest import describe_errors
+from clearscene.training.fusion_config import FusionConfig
 from clearscene.training.mask_config import MaskAugmentConfig
 from clearscene.training.networks.spec import CLASS_NAMES, MASK_CLASS_NAMES, NetworkSpec
+from clearscene.training.semantic_config import SemanticAugmentConfig
 
 __all__ = [
     "AugmentConfig",
@@ -82,8 +84,11 @@ class DataConfig(_Section):
 
 
 class LossConfig(_Section):
-    """`[loss]`: what is made small, as a weighted sum."""
+    """`[loss]`: what is made small, as a weighted sum; of semantic networks the loss of one name."""
 
+    name: Literal["", "bce", "soft-jaccard", "dice", "bce-dice", "filtered-jaccard", "cross-entropy"] = Field(
+        default="", description="Of semantic networks; default as the network was published, else bce-dice."
+    )
     tile: Weight = Field(default=1.0, description="Binary cross-entropy of the tile's types.")
     cells: Weight = Field(default=1.0, description="Binary cross-entropy of the types by cells.")
     cross_entropy: Weight = Field(default=1.0, description="Of the pixels.")
@@ -110,8 +115,11 @@ class LossConfig(_Section):
 
 
 class OptimizerConfig(_Section):
-    """`[optimizer]`: AdamW."""
+    """`[optimizer]`: AdamW, or one that papers name."""
 
+    name: Literal["adamw", "adam", "adam-amsgrad"] = Field(
+        default="adamw", description="adam adds the decay to the gradient, as L2 regularization does."
+    )
     lr: Positive = 1e-4
     encoder_lr_factor: Positive = Field(default=1.0, description="The encoder learns this many times as fast.")
     weight_decay: Weight = Field(default=0.01, description="Of convolutions and matrices only.")
@@ -122,10 +130,18 @@ class OptimizerConfig(_Section):
 
 
 class ScheduleConfig(_Section):
-    """`[schedule]`: linear warm-up, then a cosine from `lr` to `final * lr`."""
+    """`[schedule]`: linear warm-up, then a cosine from `lr` to `final * lr`, halvings, or what papers name."""
 
+    kind: Literal["cosine", "plateau", "constant"] = Field(
+        default="cosine", description="plateau: smaller each time the monitored value stands still."
+    )
+    factor: Annotated[float, Field(gt=0, lt=1)] = Field(default=0.1, description="Of plateau: smaller by this.")
+    patience: int = Field(default=10, ge=1, description="Of plateau: validations without gain before it is smaller.")
     warmup_steps: int = Field(default=100, ge=0)
     final: Share = 0.01
+    parts: int = Field(
+        default=0, ge=0, description="Instead of the cosine: so many equal parts, each with half the rate; 0: cosine."
+    )
 
 
 class AugmentConfig(_Section):
@@ -190,6 +206,8 @@ class TrainConfig(_Section):
     schedule: ScheduleConfig = ScheduleConfig()
     augment: AugmentConfig = AugmentConfig()
     mask: MaskAugmentConfig = MaskAugmentConfig()
+    semantic: SemanticAugmentConfig = SemanticAugmentConfig()
+    fusion: FusionConfig = FusionConfig()
     run: RunConfig = RunConfig()
 
 

@@ -2,7 +2,7 @@
 
 import multiprocessing
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import cv2
@@ -13,22 +13,36 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from clearscene.errors import DatasetError, TrainingError
 from clearscene.synth.chip_set import ChipSet, Split
-from clearscene.training.chips import Batch, Chip, Failure, Loaded, Place, TrainChips, ValChips, collate
+from clearscene.training.chips import Batch, Chip, Failure, Place, TrainChips, ValChips, collate
 from clearscene.training.config import DataConfig, RunConfig, TrainConfig
-from clearscene.training.mask_chips import LoadedMask, MaskTrainChips, MaskValChips, collate_masks
+from clearscene.training.fusion_chips import FusionTrainChips, FusionValChips, collate_places
+from clearscene.training.mask_chips import MaskTrainChips, MaskValChips, collate_masks
+from clearscene.training.networks.spec import NetworkSpec
+from clearscene.training.quality_chips import QualityTrainChips, QualityValChips
+from clearscene.training.semantic_chips import (
+    SemanticChip,
+    SemanticTrainChips,
+    SemanticValChips,
+    collate_semantic,
+)
+from clearscene.training.training_set import SemanticSet, TrainingSet
 
 __all__ = ["Course", "batches_of", "open_sets", "train_loader", "val_loader"]
 
 Loader = DataLoader[Any]
 """Of batches, or of the first failure."""
+AnyChip = Chip | SemanticChip
 
 
-def open_sets(config: DataConfig, *, product: str = "inspection") -> list[ChipSet]:
-    """The sets of chips that a config names.
+def open_sets(config: DataConfig, spec: NetworkSpec) -> Sequence[TrainingSet]:
+    """The sets of chips that a config names: prepared sets for semantic networks, else chips of ours.
 
     Raises:
-        DatasetError: A folder holds no set, or one for another product.
+        DatasetError: A folder holds no set, or one for another product, or with other bands or classes.
     """
+    if spec.kind in ("semantic", "fusion"):
+        return [SemanticSet.open(entry.folder, spec) for entry in config.chips]
+    product = spec.product
     sets = [ChipSet.open(entry.folder) for entry in config.chips]
     for one in sets:
         if one.product != product:
@@ -81,33 +95,52 @@ class Course(Sampler[list[Place]]):
 
 
 def train_loader(
-    sets: Sequence[ChipSet], config: TrainConfig, *, start: int = 0, rank: int = 0, world: int = 1
+    sets: Sequence[TrainingSet], config: TrainConfig, *, start: int = 0, rank: int = 0, world: int = 1
 ) -> tuple[Loader, Course]:
     """Batches of the training split from step `start` on, and the course that they follow.
 
     Raises:
         DatasetError: No set has chips for training, or all have weight 0.
     """
-    chips = [Chip(one, record) for one in sets for record in one.records("train")]
+    chips = [_chip(one, record) for one in sets for record in one.records("train")]
     if not chips:
         raise _no_chips(sets, "train")
     course = Course(_repeats(chips, sets, config.data), config.run, rank=rank, world=world)
     course.start = start
-    size, seed = config.data.size, config.run.seed
-    if config.network.kind == "mask":
-        return _loader(MaskTrainChips(chips, config.mask, size=size, seed=seed), config.run, course), course
-    return _loader(TrainChips(chips, config.augment, size=size, seed=seed), config.run, course), course
+    return _loader(_varied(chips, config), config.run, course), course
 
 
-def _repeats(chips: Sequence[Chip], sets: Sequence[ChipSet], config: DataConfig) -> NDArray[np.float64]:
+def _chip(one: TrainingSet, record: Any) -> AnyChip:
+    if isinstance(one, SemanticSet):
+        return SemanticChip(one, record)
+    assert isinstance(one, ChipSet)
+    return Chip(one, record)
+
+
+def _varied(chips: Any, config: TrainConfig) -> Dataset[Any]:
+    """Chips (of the kind that the network reads) as they are seen in training."""
+    size, seed, kind = config.data.size, config.run.seed, config.network.kind
+    if kind == "semantic":
+        return SemanticTrainChips(chips, config.semantic, config.network, size=size, seed=seed)
+    if kind == "fusion":
+        batch_size = config.run.batch_size
+        return FusionTrainChips(chips, config.fusion, size=size, seed=seed, batch_size=batch_size)
+    if kind == "quality":
+        return QualityTrainChips(chips, config.mask, config.fusion, size=size, seed=seed)
+    if kind == "mask":
+        return MaskTrainChips(chips, config.mask, size=size, seed=seed)
+    return TrainChips(chips, config.augment, size=size, seed=seed)
+
+
+def _repeats(chips: Sequence[AnyChip], sets: Sequence[TrainingSet], config: DataConfig) -> NDArray[np.float64]:
     """How often each chip is seen in an epoch; the number of all stays when the share of clean ones is set."""
     weights = {id(one): entry.weight for one, entry in zip(sets, config.chips, strict=True)}
     repeats = np.array([weights[id(chip.chips)] for chip in chips])
     total = float(repeats.sum())
     if total == 0:
         raise DatasetError("All sets of chips have weight 0.", hint="Give one of [[data.chips]] a weight.")
-    is_clean = np.array([not chip.record.labels for chip in chips])
     if config.clean_share is not None:
+        is_clean = np.array([chip.is_clean for chip in chips])
         for group, share in ((is_clean, config.clean_share), (~is_clean, 1 - config.clean_share)):
             now = float(repeats[group].sum())
             if share and not now:
@@ -117,7 +150,7 @@ def _repeats(chips: Sequence[Chip], sets: Sequence[ChipSet], config: DataConfig)
     return repeats
 
 
-def val_loader(chips: ChipSet, config: TrainConfig, *, split: Split = "val") -> Loader:
+def val_loader(chips: TrainingSet, config: TrainConfig, *, split: Split = "val") -> Loader:
     """Batches of one set's split, in the order of the ids.
 
     Raises:
@@ -129,8 +162,19 @@ def val_loader(chips: ChipSet, config: TrainConfig, *, split: Split = "val") -> 
     limit = config.data.max_val_chips
     if limit is not None and len(records) > limit:
         records = [records[i] for i in np.linspace(0, len(records) - 1, limit).round().astype(int)]
-    found = [Chip(chips, record) for record in records]
-    return _loader(MaskValChips(found) if config.network.kind == "mask" else ValChips(found), config.run, None)
+    return _loader(_plain([_chip(chips, record) for record in records], config), config.run, None)
+
+
+def _plain(chips: Any, config: TrainConfig) -> Dataset[Any]:
+    """Chips (of the kind that the network reads) as they are validated."""
+    kind = config.network.kind
+    if kind == "semantic":
+        return SemanticValChips(chips, config.semantic, config.network, size=config.data.size)
+    if kind == "fusion":
+        return FusionValChips(chips, config.fusion, size=config.data.size)
+    if kind == "quality":
+        return QualityValChips(chips)
+    return MaskValChips(chips) if kind == "mask" else ValChips(chips)
 
 
 def batches_of(loader: Loader) -> Iterator[Batch]:
@@ -154,16 +198,22 @@ def batches_of(loader: Loader) -> Iterator[Batch]:
         ) from error
 
 
-def _loader(
-    data: Dataset[Loaded | Failure] | Dataset[LoadedMask | Failure], run: RunConfig, course: Course | None
-) -> Loader:
-    is_mask = isinstance(data, MaskTrainChips | MaskValChips)
+def _collate(data: Dataset[Any]) -> Callable[[Any], Batch | Failure]:
+    if isinstance(data, SemanticTrainChips | SemanticValChips):
+        return collate_semantic
+    if isinstance(data, FusionTrainChips | FusionValChips):
+        return collate_places
+    is_mask = isinstance(data, MaskTrainChips | MaskValChips | QualityTrainChips | QualityValChips)
+    return collate_masks if is_mask else collate
+
+
+def _loader(data: Dataset[Any], run: RunConfig, course: Course | None) -> Loader:
     return DataLoader(
         data,
         batch_size=1 if course is not None else run.batch_size,
         batch_sampler=course,
         num_workers=run.workers,
-        collate_fn=collate_masks if is_mask else collate,
+        collate_fn=_collate(data),
         worker_init_fn=_one_thread,
         multiprocessing_context=_CONTEXT if run.workers else None,
         prefetch_factor=4 if run.workers else None,
@@ -183,7 +233,7 @@ def _one_thread(_: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def _no_chips(sets: Sequence[ChipSet], split: str) -> DatasetError:
+def _no_chips(sets: Sequence[TrainingSet], split: str) -> DatasetError:
     places = ", ".join(str(one.folder) for one in sets)
     return DatasetError(
         f"{places}: none of the {sum(map(len, sets))} chips is of the split {split!r}.",

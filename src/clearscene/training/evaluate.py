@@ -11,12 +11,15 @@ from torch.nn import functional
 from clearscene.errors import TrainingError
 from clearscene.training.chips import Batch, segmentation_truth
 from clearscene.training.config import TrainConfig
+from clearscene.training.fusion_losses import FusionCounts, FusionLosses
 from clearscene.training.losses import Losses
 from clearscene.training.mask_losses import MaskLosses
 from clearscene.training.mask_metrics import REGIONS, MaskCounts
 from clearscene.training.metrics import PixelCounts, TileScores
 from clearscene.training.networks.contract import Answers
 from clearscene.training.networks.spec import CLASS_NAMES, MASK_CLASS_NAMES, TYPE_NAMES
+from clearscene.training.quality_losses import QualityCounts, QualityLosses
+from clearscene.training.semantic_scores import SemanticCounts, SemanticLosses
 
 __all__ = ["check_monitor", "evaluate", "metric_names", "monitored"]
 
@@ -30,7 +33,7 @@ def evaluate(
     batches: Iterable[Batch],
     prepare: Prepare,
     *,
-    losses: Losses | MaskLosses,
+    losses: Losses | MaskLosses | QualityLosses | SemanticLosses | FusionLosses,
     autocast: Callable[[], AbstractContextManager[object]],
 ) -> dict[str, float]:
     """All metrics of one set by name: `loss` and its parts, and those of `metrics`.
@@ -40,7 +43,7 @@ def evaluate(
     was_training = network.training
     network.eval()
     tiles = TileScores(TYPE_NAMES)
-    pixels = MaskCounts() if isinstance(losses, MaskLosses) else PixelCounts(CLASS_NAMES)
+    pixels = _counts(losses)
     sums: dict[str, float] = {}
     n_chips = 0
     for given in batches:
@@ -59,12 +62,30 @@ def evaluate(
     return result | (pixels.summary() if pixels.counts.any() else {})
 
 
+def _counts(losses: Losses | MaskLosses | QualityLosses | SemanticLosses | FusionLosses) -> PixelCounts | MaskCounts:
+    if isinstance(losses, FusionLosses):
+        return FusionCounts(losses.classes)
+    if isinstance(losses, SemanticLosses):
+        return SemanticCounts(losses.classes)
+    if isinstance(losses, QualityLosses):
+        return QualityCounts()
+    return MaskCounts() if isinstance(losses, MaskLosses) else PixelCounts(CLASS_NAMES)
+
+
 def _count(answers: Answers, batch: Batch, pixels: PixelCounts | MaskCounts, tiles: TileScores) -> None:
     if answers.tile is not None:
         tiles.add(batch.labels.cpu().numpy(), answers.tile.float().cpu().numpy())
-    if answers.pixels is not None:
+    if isinstance(pixels, FusionCounts):
+        pixels.add_answers(answers, batch)
+    elif answers.pixels is not None:
         size = batch.mask.shape[-2:]
         logits = functional.interpolate(answers.pixels.float(), size=size, mode="bilinear", align_corners=False)
+        if isinstance(pixels, SemanticCounts):
+            pixels.add_logits(batch.mask.cpu().numpy(), logits)
+            return
+        if isinstance(pixels, QualityCounts):
+            pixels.add_logits(batch.mask.cpu().numpy(), logits[:, 0].cpu().numpy())
+            return
         truth = batch.mask if isinstance(pixels, MaskCounts) else segmentation_truth(batch.mask)
         pixels.add(truth.cpu().numpy(), logits.argmax(1).cpu().numpy())
 
@@ -79,6 +100,13 @@ def metric_names(config: TrainConfig) -> list[str]:
     if spec.kind == "mask":
         names += ["miou", "miou_with_background", "pixel_accuracy"]
         names += [f"iou_{name}" for name in (*REGIONS, *MASK_CLASS_NAMES[1:3])]
+    elif spec.kind == "semantic":
+        names += ["miou", "miou_with_background", "pixel_accuracy"]
+        names += [f"{metric}_{name}" for metric in ("iou", "dice") for name in spec.classes]
+    elif spec.kind == "fusion":
+        names += ["miou", "fwiou", "pixel_accuracy", *(f"iou_{name}" for name in spec.classes)]
+    elif spec.kind == "quality":
+        names += ["miou", "miou_with_background", "pixel_accuracy", "iou_good", "iou_bad"]
     elif spec.segments:
         names += ["miou", "miou_with_background", "pixel_accuracy", *(f"iou_{name}" for name in CLASS_NAMES)]
     return [*names, "loss"]

@@ -15,13 +15,18 @@ from clearscene.training.checkpoint import read_checkpoint, take_weights
 from clearscene.training.chips import Batch
 from clearscene.training.config import TrainConfig
 from clearscene.training.device import Arithmetic, Team
+from clearscene.training.fusion_losses import FusionLosses
 from clearscene.training.losses import Losses
 from clearscene.training.mask_losses import MaskLosses
 from clearscene.training.networks.build import build_network
 from clearscene.training.networks.contract import InspectionNetwork
 from clearscene.training.optimizer import Ema, build_optimizer
+from clearscene.training.quality_losses import QualityLosses
+from clearscene.training.semantic_scores import SemanticLosses
 
 __all__ = ["Learner"]
+
+AnyLosses = Losses | MaskLosses | QualityLosses | SemanticLosses | FusionLosses
 
 
 class Learner:
@@ -148,7 +153,13 @@ class Learner:
             torch.cuda.set_rng_state_all(generators)
 
 
-def _losses(config: TrainConfig, device: torch.device) -> Losses | MaskLosses:
+def _losses(config: TrainConfig, device: torch.device) -> AnyLosses:
+    if config.network.kind == "semantic":
+        return SemanticLosses(config)
+    if config.network.kind == "fusion":
+        return FusionLosses(config, device=device)
+    if config.network.kind == "quality":
+        return QualityLosses(config.loss, device=device)
     if config.network.kind == "mask":
         return MaskLosses(config.loss, device=device)
     return Losses(config.loss, leave_out_negatives=config.data.leave_out_negatives, device=device)

@@ -1,7 +1,7 @@
 """The training itself: steps, validations, checkpoints, and a clean end whatever happens."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -9,7 +9,6 @@ from typing import Protocol
 import torch
 
 from clearscene.errors import TrainingError
-from clearscene.synth.chip_set import ChipSet
 from clearscene.training.checkpoint import BEST, LAST, Progress, read_checkpoint, write_checkpoint
 from clearscene.training.chips import Batch
 from clearscene.training.config import TrainConfig
@@ -20,6 +19,7 @@ from clearscene.training.evaluate import check_monitor, evaluate, monitored
 from clearscene.training.learner import Learner
 from clearscene.training.logs import Board, Table
 from clearscene.training.schedule import factor, progress
+from clearscene.training.training_set import TrainingSet
 
 __all__ = ["Outcome", "Reporter", "Trainer"]
 
@@ -91,7 +91,14 @@ class Trainer:
     """
 
     def __init__(
-        self, config: TrainConfig, sets: list[ChipSet], out: Path, *, device: torch.device, team: Team, resume: bool
+        self,
+        config: TrainConfig,
+        sets: Sequence[TrainingSet],
+        out: Path,
+        *,
+        device: torch.device,
+        team: Team,
+        resume: bool,
     ) -> None:
         self.config, self.out, self.device, self.team = config, out, device, team
         self.digests = {entry.title: one.digest() for entry, one in zip(config.data.chips, sets, strict=True)}
@@ -151,7 +158,7 @@ class Trainer:
 
     def _step(self, batches: Iterator[Batch]) -> dict[str, float]:
         number = self.progress.step
-        lr_factor = factor(number, self._share(), self.config.schedule)
+        lr_factor = factor(number, self._share(), self.config.schedule, n_plateaus=self.progress.n_plateaus)
         losses = self.learner.step(batches, lr_factor=lr_factor, number=number)
         self.progress.step += 1
         return losses
@@ -185,8 +192,12 @@ class Trainer:
             return False
         if self.progress.is_better(value):
             self.progress.best, self.progress.best_step, self.progress.n_worse = value, self.progress.step, 0
+            self.progress.n_flat = 0
         else:
             self.progress.n_worse += 1
+            self.progress.n_flat += 1
+        if self.progress.n_flat >= self.config.schedule.patience:
+            self.progress.n_plateaus, self.progress.n_flat = self.progress.n_plateaus + 1, 0
         self.progress.owes_validation = False
         return True
 

@@ -9,7 +9,7 @@ from clearscene.training.networks.contract import InspectionNetwork
 __all__ = ["Ema", "build_optimizer"]
 
 
-def build_optimizer(network: InspectionNetwork, config: OptimizerConfig) -> torch.optim.AdamW:
+def build_optimizer(network: InspectionNetwork, config: OptimizerConfig) -> torch.optim.Optimizer:
     """Groups by part (encoder or heads) and by decay: norms and biases do not decay.
 
     Each group holds `base_lr`, which the schedule multiplies.
@@ -23,7 +23,9 @@ def build_optimizer(network: InspectionNetwork, config: OptimizerConfig) -> torc
         lr = config.lr * (config.encoder_lr_factor if is_of_encoder else 1.0)
         decay = config.weight_decay if decays else 0.0
         options.append({"params": parameters, "lr": lr, "base_lr": lr, "weight_decay": decay})
-    return torch.optim.AdamW(options)
+    if config.name == "adamw":
+        return torch.optim.AdamW(options)
+    return torch.optim.Adam(options, amsgrad=config.name == "adam-amsgrad")
 
 
 class Ema:

@@ -14,8 +14,8 @@ import torch
 
 import clearscene
 from clearscene.atomic import replacing
-from clearscene.synth.chip_set import ChipSet
 from clearscene.training.config import TrainConfig
+from clearscene.training.training_set import TrainingSet
 
 __all__ = ["RECORD", "describe_run", "write_record"]
 
@@ -26,7 +26,9 @@ PACKAGES = (
 )
 
 
-def describe_run(config: TrainConfig, sets: Sequence[ChipSet], device: torch.device, *, world: int) -> dict[str, Any]:
+def describe_run(
+    config: TrainConfig, sets: Sequence[TrainingSet], device: torch.device, *, world: int
+) -> dict[str, Any]:
     """Everything that bears on the numbers."""
     return {
         "name": config.name,

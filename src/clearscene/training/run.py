@@ -53,7 +53,7 @@ def train(
     """
     team = Team.of_environment()
     device = choose_device(config.run.device, local_rank=team.local_rank)
-    sets = open_sets(config.data, product=config.network.product)
+    sets = open_sets(config.data, config.network)
     if resume and (out / LAST).is_file():
         _check_same(config, read_checkpoint(out / LAST)["config"], place=out / LAST)
     with _together(team, device):

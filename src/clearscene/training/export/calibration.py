@@ -22,7 +22,15 @@ from clearscene.training.calibrate import (
 from clearscene.training.export.evidence import Evidence, Pool, Screened, surround
 from clearscene.training.export.settings import CalibrationSettings
 
-__all__ = ["EVEN_ODDS", "PixelCalibration", "ScreenCalibration", "calibrate_pixels", "calibrate_screen", "sampled_iou"]
+__all__ = [
+    "EVEN_ODDS",
+    "PixelCalibration",
+    "ScreenCalibration",
+    "calibrate_pixels",
+    "calibrate_screen",
+    "drawn",
+    "sampled_iou",
+]
 
 EVEN_ODDS = 0.5
 
@@ -60,19 +68,23 @@ def calibrate_screen(
     types: Sequence[str],
     pool: Pool | None,
     rng: np.random.Generator,
+    counted: NDArray[np.bool_] | None = None,
 ) -> ScreenCalibration | None:
-    """Fit the temperature, then choose a threshold for each of `types`; None without such a head."""
+    """Fit the temperature, then choose a threshold for each of `types`; None without such a head.
+
+    Only examples that are `counted` (chip, type) decide the thresholds for the recall; default all.
+    """
     if evidence.tiles is None:
         return None
     around = surround(evidence, pool, rng) if pool is not None and settings.tiles == "surrounded" else None
     tiles = around or evidence.tiles
     temperature = round(fit_sigmoid_temperature(tiles.logits, tiles.labels), 4)
     chances = sigmoid(tiles.logits / temperature)
+    labels = tiles.labels if counted is None else np.where((tiles.labels == 1) & ~counted, np.nan, tiles.labels)
     return ScreenCalibration(
         temperature=temperature,
         thresholds=tuple(
-            _screen_threshold(BY_NAME[name], chances[:, i], tiles.labels[:, i], settings)
-            for i, name in enumerate(types)
+            _screen_threshold(BY_NAME[name], chances[:, i], labels[:, i], settings) for i, name in enumerate(types)
         ),
         screened=tiles,
         is_surrounded=around is not None,
@@ -113,6 +125,23 @@ def calibrate_pixels(
         thresholds.append(settings.class_thresholds.get(names[i], found if n_truth else 0.0))
     before, after = (softmax_reliability(logits, truth, t) for t in (1.0, temperature))
     return PixelCalibration(temperature, tuple(thresholds), before, after)
+
+
+def drawn(
+    evidence: Evidence, calibration: PixelCalibration, *, types: Sequence[str], names: Sequence[str]
+) -> NDArray[np.bool_]:
+    """Where the segmenter draws a type if it is asked: (chip, type).
+
+    It gives the type to a tenth of its pixels or more, as sure as the class threshold wants. True for types that are
+    none of the classes `names`, and where a chip shows no pixel of the type: nothing is known against them.
+    """
+    result = np.ones((len(evidence.certainty), len(types)), np.bool_)
+    for i, name in enumerate(types):
+        if name in names:
+            place = list(names).index(name)
+            certainty = evidence.certainty[:, place]
+            result[:, i] = np.isnan(certainty) | ((certainty > 0) & (certainty >= calibration.thresholds[place]))
+    return result
 
 
 def sampled_iou(evidence: Evidence, calibration: PixelCalibration) -> list[float]:

@@ -97,8 +97,10 @@ def _screen(measured: Measured) -> str:
     scores, screen = measured.scores, measured.screen
     if screen is None:
         return "Not measured: this model has no screening head."
-    columns = ["type", "tiles with it", "flagged from", "recall", "precision", "F1", "false alarms", "F1 at 0.5"]
-    keys = (scores.threshold, scores.recall, scores.precision, scores.f1, scores.false_alarms, scores.f1_at_half)
+    columns = ["type", "tiles with it", "flagged from", "recall", "of drawn", "precision", "F1", "false alarms"]
+    columns.append("F1 at 0.5")
+    keys = [scores.threshold, scores.recall, scores.recall_of_drawn, scores.precision, scores.f1]
+    keys += [scores.false_alarms, scores.f1_at_half]
     rows = [
         [name, str(scores.n_tiles[name]), *(_number(values.get(name)) for values in keys)] for name in scores.recall
     ]
@@ -106,9 +108,11 @@ def _screen(measured: Measured) -> str:
     before = measured.float_scores
     lost = f" In float32 it is {_number(before.macro_f1)}." if before else ""
     return (
-        f"{_table(columns, rows)}\n\nTiles: {tiles}. False alarms are the share of the tiles without the type "
-        f"that are flagged for it. Of the tiles without any defect, {_number(scores.clean_flagged)} are flagged for "
-        f"a type that is then segmented. Macro-F1 at 0.5: {_number(scores.macro_f1)}.{lost}"
+        f"{_table(columns, rows)}\n\nTiles: {tiles}. Of drawn: recall among the tiles in which the segmenter draws a "
+        "tenth of the type's pixels, if it is asked; what it does not draw is lost anyhow. False alarms are the share "
+        "of the tiles without the type that are flagged for it. Of the tiles without any defect, "
+        f"{_number(scores.clean_flagged)} are flagged for a type that is then segmented. "
+        f"Macro-F1 at 0.5: {_number(scores.macro_f1)}.{lost}"
     )
 
 

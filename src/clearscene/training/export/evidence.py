@@ -1,5 +1,6 @@
 """What a network says on the validation split, gathered once for calibration and metrics."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,9 @@ from clearscene.training.export.samples import Sample, Samples
 from clearscene.training.metrics import PixelCounts
 
 __all__ = ["Evidence", "Screened", "gather", "screening_scores", "surround"]
+
+DRAWN_SHARE = 0.1
+"""A segmenter draws a defect if it finds this share of its pixels."""
 
 Pool = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Logits of cells (tile, type, row, col) to logits of tiles (tile, type), as the network's head does it."""
@@ -42,6 +46,9 @@ class Evidence:
     """(pixel,), indices of classes."""
     counts: PixelCounts
     """All pixels that are not ignored, by the largest logit."""
+    certainty: NDArray[np.float32]
+    """(chip, class): the probability that a tenth of the class's pixels reach for it, where it is also their largest;
+    0 where fewer do, NaN where the chip shows none of the class."""
 
 
 def gather(
@@ -79,6 +86,7 @@ class _Notes:
         self.cells: list[NDArray[np.float32]] = []
         self.sources: list[str] = []
         self.pixels: list[NDArray[np.float32]] = []
+        self.certainty: list[NDArray[np.float32]] = []
         self.truth: list[NDArray[np.uint8]] = []
 
     def add(self, sample: Sample, answers: Answers) -> None:
@@ -96,6 +104,7 @@ class _Notes:
             self._add_pixels(enlarge(answers.pixels, size)[:, :height, :width], self._index[sample.mask])
 
     def _add_pixels(self, logits: NDArray[np.float32], truth: NDArray[np.uint8]) -> None:
+        self.certainty.append(_certainty(logits, truth))
         y, x = np.nonzero(truth != NODATA)
         self.counts.add(truth, logits.argmax(axis=0))
         drawn = self._rng.choice(len(y), min(self._per_chip, len(y)), replace=False)
@@ -112,7 +121,19 @@ class _Notes:
             pixel_logits=np.concatenate(self.pixels) if self.pixels else np.zeros((0, self._n), np.float32),
             pixel_labels=np.concatenate(self.truth) if self.truth else np.zeros(0, np.uint8),
             counts=self.counts,
+            certainty=np.stack(self.certainty) if self.certainty else np.zeros((0, self._n), np.float32),
         )
+
+
+def _certainty(logits: NDArray[np.float32], truth: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """See `Evidence.certainty`; logits (class, row, col), truth (row, col) indices of classes."""
+    result = np.full(len(logits), np.nan, np.float32)
+    for i in np.unique(truth[truth != NODATA]):
+        own = logits[:, truth == i].astype(np.float64)
+        powers = np.exp(own - own.max(axis=0))
+        chance = np.where(own.argmax(axis=0) == i, powers[i] / powers.sum(axis=0), 0)
+        result[i] = np.sort(chance)[-math.ceil(DRAWN_SHARE * chance.size)]
+    return result
 
 
 def surround(evidence: Evidence, pool: Pool, rng: np.random.Generator) -> Screened | None:

@@ -26,6 +26,7 @@ from clearscene.training.export.calibration import (
     ScreenCalibration,
     calibrate_pixels,
     calibrate_screen,
+    drawn,
 )
 from clearscene.training.export.card import card_text
 from clearscene.training.export.deepness import add_metadata, deepness_metadata
@@ -38,9 +39,10 @@ from clearscene.training.export.measured import Measured, Scores, score
 from clearscene.training.export.mlm import mlm_item
 from clearscene.training.export.options import ExportOptions, Precision, Trained
 from clearscene.training.export.parity import Parity, check_parity, compare_runners
+from clearscene.training.export.quality_scores import judge_quality
 from clearscene.training.export.quantize import quantize_graph
 from clearscene.training.export.runner import GraphRunner, Runner, TorchRunner, cpu_devices
-from clearscene.training.export.samples import Samples
+from clearscene.training.export.semantic_samples import samples_of
 from clearscene.training.export.settings import ExportSettings
 from clearscene.training.export.speed import Speed, measure_speed
 from clearscene.training.reliability_plot import Panel, draw_reliability
@@ -68,7 +70,7 @@ def export_model(
 
 
 def write_evidence(measured: Measured, run_folder: Path) -> list[Path]:
-    """Write `export.json` and `reliability.png` beside the run; returns the paths.
+    """Write `export.json` and, of a network with probabilities, `reliability.png` beside the run; returns the paths.
 
     Raises:
         OutputError: They cannot be written.
@@ -78,6 +80,8 @@ def write_evidence(measured: Measured, run_folder: Path) -> list[Path]:
     paths = [run_folder / "export.json", run_folder / "reliability.png"]
     with replacing(paths[0]) as part:
         part.write_text(json.dumps(measured.record(), indent=1) + "\n", encoding="utf-8")
+    if not panels:
+        return paths[:1]
     with replacing(paths[1]) as part:
         part.write_bytes(cv2.imencode(".png", draw_reliability(panels))[1].tobytes())
     return paths
@@ -99,13 +103,7 @@ class _Export:
         self.trained, self.settings, self.options, self.say = trained, settings, options, say
         self.answering, self.tile_size = trained.answering, settings.tiles.tile_size
         self.n_bands = len(self.answering.input.bands)
-        self.samples = Samples(
-            trained.sets,
-            self.answering.input,
-            tile_size=self.tile_size,
-            types=self.answering.types,
-            limit=settings.calibration.max_chips,
-        )
+        self.samples = samples_of(trained, tile_size=self.tile_size, limit=settings.calibration.max_chips)
 
     def into(self, folder: Path) -> Measured:
         """Write everything into an empty folder."""
@@ -181,6 +179,9 @@ class _Export:
         """Ask the graphs of a folder about the validation split, calibrate and score."""
         rng = np.random.default_rng(self.settings.calibration.seed)
         runner: Runner = GraphRunner(folder, threads=self.options.threads)
+        if self.answering.task == "quality":
+            scores = judge_quality(runner, self.samples, progress=lambda done, total: self.say(title, done / total))
+            return _Judged(None, None, scores)
         evidence = gather(
             runner,
             self.samples,
@@ -190,9 +191,12 @@ class _Export:
             progress=lambda done, total: self.say(title, done / total),
         )
         types, rules = self.answering.types, self.settings.calibration
-        screen = calibrate_screen(evidence, rules, types=types, pool=self.trained.pool, rng=rng)
-        pixels = calibrate_pixels(evidence, rules, names=list(self.answering.classes.values()))
-        return _Judged(screen, pixels, score(evidence, screen, pixels, types=types))
+        names = list(self.answering.classes.values())
+        pixels = calibrate_pixels(evidence, rules, names=names)
+        counted = drawn(evidence, pixels, types=types, names=names) if pixels is not None else None
+        only = counted if rules.recall_of == "drawn" else None
+        screen = calibrate_screen(evidence, rules, types=types, pool=self.trained.pool, rng=rng, counted=only)
+        return _Judged(screen, pixels, score(evidence, screen, pixels, types=types, counted=counted))
 
     def _write_deepness(self, folder: Path, pixels: PixelCalibration | None) -> None:
         """Write and try the joined graph; its metadata follow with the manifest."""

@@ -31,11 +31,15 @@ class Answering:
     """Of the screening logits; empty without that head."""
     class_ids: tuple[int, ...]
     """Of the pixels, the background (0) first; (0,) without a segmenter."""
-    task: Literal["inspection", "cloud_mask"] = "inspection"
+    task: Literal["inspection", "cloud_mask", "quality", "semantic"] = "inspection"
+    names: tuple[str, ...] = ()
+    """Of the classes of a semantic network."""
 
     @property
     def classes(self) -> dict[int, str]:
         """Names of the classes by id, in the order of the answers."""
+        if self.task == "semantic":
+            return dict(zip(self.class_ids, self.names, strict=True))
         if self.task == "cloud_mask":
             return {i: MASK_CLASS_NAMES[i] for i in self.class_ids}
         return {i: BY_ID[i].name if i != BACKGROUND else "background" for i in self.class_ids}
@@ -54,12 +58,12 @@ def make_manifest(
     return Manifest(
         name=m.name,
         version=m.version,
-        task=answering.task,
+        task=m.task or answering.task,
         license=m.license,
         description=m.description,
         input=answering.input.model_copy(update={"ground_sample_distance_m": m.ground_sample_distance_m}),
         tiles=settings.tiles,
-        output=OutputSpec(temperature=pixels.temperature if pixels else 1.0),
+        output=OutputSpec(temperature=pixels.temperature if pixels else settings.calibration.quality_temperature),
         classes=_classes(answering.classes, settings, pixels),
         screen=_screen(answering.types, settings, screen),
         training_data=settings.data,

@@ -11,7 +11,7 @@ from clearscene.inspection.constraint import sigmoid
 from clearscene.inspection.taxonomy import BY_NAME, Group
 from clearscene.training.calibrate import Reliability
 from clearscene.training.export.calibration import PixelCalibration, ScreenCalibration, sampled_iou
-from clearscene.training.export.evidence import Evidence, screening_scores
+from clearscene.training.export.evidence import Evidence, Screened, screening_scores
 from clearscene.training.export.parity import Parity
 
 __all__ = ["Measured", "Scores", "score"]
@@ -35,6 +35,8 @@ class Scores:
     recall: dict[str, float] = field(default_factory=dict)
     f1: dict[str, float] = field(default_factory=dict)
     false_alarms: dict[str, float] = field(default_factory=dict)
+    recall_of_drawn: dict[str, float] = field(default_factory=dict)
+    """Recall of the screen among the tiles in which the segmenter draws the type, if it is asked."""
     f1_at_half: dict[str, float] = field(default_factory=dict)
     """Of the screen, by type, where a tile is flagged from a probability of 0.5 on."""
     clean_flagged: float | None = None
@@ -103,8 +105,9 @@ def score(
     pixels: PixelCalibration | None,
     *,
     types: Sequence[str],
+    counted: NDArray[np.bool_] | None = None,
 ) -> Scores:
-    """Accuracy of the answers at the calibration's temperatures and thresholds."""
+    """Accuracy of the answers at the calibration's temperatures and thresholds; `counted` as `calibration.drawn`."""
     found: dict[str, Mapping[str, float]] = {}
     clean_flagged, n_tiles = None, dict.fromkeys(types, 0)
     if screen is not None:
@@ -112,6 +115,10 @@ def score(
         at_limits = screening_scores(screen.screened, screen.temperature, limits)
         found["threshold"] = dict(zip(types, limits, strict=True))
         found |= {key: _named(values, types) for key, values in at_limits.items()}
+        if counted is not None:
+            only = np.where((screen.screened.labels == 1) & ~counted, np.nan, screen.screened.labels)
+            among = screening_scores(Screened(screen.screened.logits, only), screen.temperature, limits)
+            found["recall_of_drawn"] = _named(among["recall"], types)
         n_tiles = dict(zip(types, (screen.screened.labels == 1).sum(axis=0).tolist(), strict=True))
         segmented = [name in evidence.counts.names and BY_NAME[name].group is Group.REGION for name in types]
         clean_flagged = _clean_flagged(screen, np.array(limits)[segmented], np.array(segmented))

@@ -98,6 +98,8 @@ def _outputs(manifest: Manifest, runner: GraphRunner) -> list[dict[str, object]]
         outputs.append(_output(port, "scene-classification", DIMENSIONS[:2], types, "sigmoid of each"))
     if runner.model is not None:
         port, classes = runner.model.outputs[0], [{"value": c.id, "name": c.name} for c in manifest.classes]
+        if not classes:
+            return [*outputs, _output(port, "regression", DIMENSIONS, [], "shares: a softmax across the images")]
         outputs.append(_output(port, "semantic-segmentation", DIMENSIONS, classes, "softmax over the channels"))
     return outputs
 

@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from torch import nn
 
 from clearscene.synth.chip_set import ChipSet
 from clearscene.training.export.evidence import Pool
 from clearscene.training.export.manifest_file import Answering
+from clearscene.training.networks.spec import NetworkSpec
+from clearscene.training.training_set import SemanticSet
 
-__all__ = ["ExportOptions", "Precision", "Trained"]
+__all__ = ["ExportOptions", "Precision", "SemanticLook", "Trained"]
 
 
 class Precision(StrEnum):
@@ -28,15 +30,25 @@ LIMITS = {Precision.FLOAT32: 0.01, Precision.FLOAT16: 0.25, Precision.INT8: 5.0}
 """Largest difference of a logit that is accepted if none is named."""
 
 
+@dataclass(frozen=True)
+class SemanticLook:
+    """How chips of prepared sets become what a network sees."""
+
+    spec: NetworkSpec
+    view: Literal["crop", "whole"]
+
+
 @dataclass(frozen=True, eq=False)
 class Trained:
     """A trained network and what has to be known about it."""
 
     network: nn.Module
     answering: Answering
-    sets: tuple[ChipSet, ...]
+    sets: tuple[ChipSet | SemanticSet, ...]
     """Chips whose validation split measures it."""
     architecture: str
+    semantic: "SemanticLook | None" = None
+    """How a semantic network sees its chips; None of all others."""
     pool: Pool | None = None
     """How the screening head makes a tile's logits of its cells'; None if it has no cells."""
     record: Mapping[str, Any] = field(default_factory=dict)

@@ -19,12 +19,14 @@ from clearscene.training.config import TrainConfig
 from clearscene.training.export.evidence import Pool
 from clearscene.training.export.graphs import heads_of
 from clearscene.training.export.manifest_file import Answering
-from clearscene.training.export.options import Trained
+from clearscene.training.export.options import SemanticLook, Trained
 from clearscene.training.export.pair import Pair
 from clearscene.training.networks.contract import InspectionNetwork
+from clearscene.training.networks.semantic import as_two_logits
 from clearscene.training.networks.spec import CLASSES, MASK_CLASS_NAMES, TYPE_NAMES, NetworkSpec
 from clearscene.training.networks.two_head import TwoHead, smooth_maximum
 from clearscene.training.record import RECORD
+from clearscene.training.training_set import SemanticSet
 
 __all__ = ["load_trained", "pair_up"]
 
@@ -47,11 +49,13 @@ def load_trained(run_folder: Path, chips: Sequence[Path] = ()) -> Trained:
         )
     network, config = load_checkpoint(run_folder)
     spec = config.network
+    sets = tuple(_open(folder, spec) for folder in chips or _judged(config))
     return Trained(
-        network=network,
-        answering=_answering(spec),
-        sets=tuple(ChipSet.open(folder) for folder in chips or _judged(config)),
+        network=TwoLogits(network) if spec.kind == "semantic" else network,
+        answering=_answering(spec, sets),
+        sets=sets,
         architecture=spec.encoder if spec.name == "slim" else spec.name.removeprefix("timm:"),
+        semantic=SemanticLook(spec, config.semantic.view) if spec.kind == "semantic" else None,
         pool=_pool_of(network),
         record=_summary(_read(run_folder / RECORD)),
     )
@@ -93,15 +97,39 @@ class _Segmenter(nn.Module):
         return logits
 
 
-def _answering(spec: NetworkSpec) -> Answering:
+class TwoLogits(nn.Module):
+    """A semantic network with a logit for each class, though it was trained with one for two."""
+
+    def __init__(self, network: InspectionNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def decode(self, image: Tensor) -> Tensor:
+        """(n, band, row, col) to (n, class, row, col)."""
+        return as_two_logits(self.network.decode(image))  # type: ignore[operator]  # all that segment have it
+
+
+def _answering(spec: NetworkSpec, sets: Sequence[ChipSet | SemanticSet]) -> Answering:
+    if spec.kind == "semantic":
+        is_display = all(isinstance(one, SemanticSet) and one.is_display for one in sets)
+        given = InputSpec(bands=spec.bands, mean=spec.mean, std=spec.std, scale=255.0 if is_display else 1.0)
+        return Answering(given, (), tuple(range(len(spec.classes))), "semantic", spec.classes)
     if spec.kind == "mask":
         ids = tuple(range(len(MASK_CLASS_NAMES)))
         return Answering(InputSpec(bands=MASK_BANDS, normalization="bright_level", scale=1.0), (), ids, "cloud_mask")
+    if spec.kind == "quality":
+        return Answering(InputSpec(bands=MASK_BANDS, normalization="bright_level", scale=1.0), (), (), "quality")
+    if spec.kind == "fusion":
+        return Answering(InputSpec(bands=BANDS), (), (), "quality")
     return Answering(
         input=InputSpec(bands=BANDS, mean=spec.mean, std=spec.std),
         types=TYPE_NAMES if spec.screens else (),
         class_ids=CLASSES if spec.segments else CLASSES[:1],
     )
+
+
+def _open(folder: Path, spec: NetworkSpec) -> ChipSet | SemanticSet:
+    return SemanticSet.open(folder, spec) if spec.kind in ("fusion", "semantic") else ChipSet.open(folder)
 
 
 def _judged(config: TrainConfig) -> list[Path]:

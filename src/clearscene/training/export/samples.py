@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from clearscene.models.manifest import InputSpec
 from clearscene.synth.chip_set import ChipRecord, ChipSet, Split
 from clearscene.training.chips import Chip
 from clearscene.training.mask_chips import read_mask_chip
+from clearscene.training.training_set import SemanticSet
 
 __all__ = ["Sample", "Samples"]
 
@@ -43,7 +45,7 @@ class Samples:
 
     def __init__(
         self,
-        sets: Sequence[ChipSet],
+        sets: Sequence[ChipSet | SemanticSet],
         spec: InputSpec,
         *,
         tile_size: int,
@@ -51,7 +53,9 @@ class Samples:
         split: Split = "val",
         limit: int = 2000,
     ) -> None:
-        records = [(chips, record) for chips in sets for record in chips.records(split)]
+        records: list[tuple[ChipSet | SemanticSet, Any]] = [
+            (one, record) for one in sets for record in one.records(split)
+        ]
         if not records:
             places = ", ".join(str(chips.folder) for chips in sets)
             raise DatasetError(f"{places}: no chips in the split {split!r}.", hint="An export needs real chips.")
@@ -59,6 +63,11 @@ class Samples:
             raise ModelError("Networks that are normalized by the tile cannot be exported.", hint="Use 'fixed'.")
         self.records = [records[i] for i in _spread(len(records), limit)]
         self._spec, self._size, self._types = spec, tile_size, tuple(types)
+
+    @property
+    def tells_defects(self) -> bool:
+        """True if the masks are about what is wrong with an image, not about what it shows."""
+        return all(isinstance(chips, ChipSet) for chips, _ in self.records)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -70,7 +79,11 @@ class Samples:
         """At most `count` samples, spread evenly, read as they are asked for."""
         return (self._sample(*self.records[i]) for i in _spread(len(self), count))
 
-    def _sample(self, chips: ChipSet, record: ChipRecord) -> Sample:
+    def _sample(self, chips: ChipSet | SemanticSet, record: Any) -> Sample:
+        if isinstance(chips, SemanticSet):
+            shown, classes = chips.read(record)
+            shown, classes = shown[: self._size, : self._size].transpose(2, 0, 1), classes[: self._size, : self._size]
+            return Sample(record.id, record.scene, self._padded(shown), classes, np.zeros(0, np.float32))
         place = chips.folder / record.image
         image, mask = self._read(chips, record, place)
         labels = np.array([name in record.labels for name in self._types], np.float32)

@@ -28,6 +28,8 @@ class ModelSettings(_Section):
     license: Text = "Apache-2.0"
     description: Text = ""
     ground_sample_distance_m: tuple[Positive, Positive] | None = None
+    task: Literal["sky"] | None = None
+    """What a semantic network is for; None: nothing in particular."""
     architecture: Text = ""
     """A common name of the network for STAC MLM; empty: the name in the training's config."""
     pretrained_source: Text = ""
@@ -39,6 +41,9 @@ class CalibrationSettings(_Section):
 
     recall: Annotated[float, Field(gt=0, le=1)] = 0.99
     """Share of the validation tiles with a type that the screen must flag."""
+    recall_of: Literal["all", "drawn"] = "all"
+    """all: of all tiles with the type; drawn: of those in which the segmenter, if asked, draws it. What it does not
+    draw is lost whether the tile is flagged or not; `all` then buys nothing but time and false alarms."""
     boundary_false_alarms: Annotated[float, Field(gt=0, lt=1)] = 0.01
     """Share of the validation tiles without a boundary type that may be marked for it all the same. No second step
     looks at such a tile: the mark is the finding, so what may be lost is not the rule here."""
@@ -54,6 +59,8 @@ class CalibrationSettings(_Section):
     pixels_per_chip: int = Field(default=512, ge=1, le=1 << 20)
     """Pixels drawn from each chip for the temperature and the thresholds."""
     seed: int = Field(default=0, ge=0)
+    quality_temperature: Positive = 1.0
+    """Of a quality model, chosen by hand: its logits are divided by it, so that a small one sharpens the shares."""
 
 
 class CardSettings(_Section):

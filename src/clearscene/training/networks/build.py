@@ -21,6 +21,14 @@ def build_network(spec: NetworkSpec) -> InspectionNetwork:
         from clearscene.training.networks.mask import CloudMask
 
         return CloudMask(spec)
+    if spec.kind == "semantic":
+        from clearscene.training.networks.semantic import Semantic
+
+        return Semantic(spec)
+    if spec.kind in ("fusion", "quality"):
+        from clearscene.training.networks.fusion import FusionPair, QualityNetwork
+
+        return FusionPair(spec) if spec.kind == "fusion" else QualityNetwork(spec)
     if spec.kind == "screening":
         from clearscene.training.networks.screening import Screening
 

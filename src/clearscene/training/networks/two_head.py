@@ -10,7 +10,17 @@ from clearscene.training.networks.contract import Answers, InspectionNetwork
 from clearscene.training.networks.encoder import build_encoder
 from clearscene.training.networks.spec import CLASSES, TYPE_NAMES, NetworkSpec
 
-__all__ = ["STRIDES", "SlimDecoder", "TwoHead", "smooth_maximum", "stride_key"]
+__all__ = [
+    "STRIDES",
+    "ConvNorm",
+    "Merging",
+    "SlimDecoder",
+    "TwoHead",
+    "separable",
+    "smooth_maximum",
+    "start_rare",
+    "stride_key",
+]
 
 STRIDES = (4, 8, 16, 32)
 RARE = 0.01
@@ -79,30 +89,46 @@ class ScreenHead(nn.Module):
         return smooth_maximum(cells, self.temperature) * self.scale + self.shift, cells
 
 
-class SlimDecoder(nn.Module):
+class Merging(nn.Module):
     """Features at strides 32 to 4, each brought to one width, enlarged and added on the way down."""
 
-    def __init__(self, channels: dict[int, int], spec: NetworkSpec, *, n_classes: int = len(CLASSES)) -> None:
+    def __init__(self, channels: dict[int, int], width: int) -> None:
         super().__init__()
-        width = spec.decoder_width
         self.sides = nn.ModuleDict({stride_key(s): ConvNorm(channels[s], width, 1) for s in STRIDES})
         self.mixes = nn.ModuleDict({stride_key(s): separable(width, width) for s in STRIDES})
-        self.drop = nn.Dropout2d(spec.dropout)
-        self.pixels = nn.Conv2d(width, n_classes, 1)
-        start = torch.full((n_classes,), math.log(RARE))
-        start[0] = math.log(1 - RARE * (n_classes - 1))
-        with torch.no_grad():
-            self.pixels.bias.copy_(start)  # type: ignore[union-attr]
 
     def forward(self, features: dict[str, Tensor]) -> Tensor:
-        """To (n, class, h / 4, w / 4)."""
+        """To (n, width, h / 4, w / 4)."""
         merged: Tensor | None = None
         for stride in reversed(STRIDES):
             side = self.sides[stride_key(stride)](features[stride_key(stride)])
             merged = self.mixes[stride_key(stride)](side if merged is None else side + _enlarged(merged, side))
         assert merged is not None
-        logits: Tensor = self.pixels(self.drop(merged))
+        return merged
+
+
+class SlimDecoder(Merging):
+    """Merged features, and what they say of each pixel."""
+
+    def __init__(self, channels: dict[int, int], spec: NetworkSpec) -> None:
+        super().__init__(channels, spec.decoder_width)
+        self.drop = nn.Dropout2d(spec.dropout)
+        self.pixels = nn.Conv2d(spec.decoder_width, len(CLASSES), 1)
+        start_rare(self.pixels)
+
+    def forward(self, features: dict[str, Tensor]) -> Tensor:
+        """To (n, class, h / 4, w / 4)."""
+        logits: Tensor = self.pixels(self.drop(super().forward(features)))
         return logits
+
+
+def start_rare(pixels: nn.Conv2d) -> None:
+    """Set the biases so that the first answers are background almost for sure."""
+    n_classes = pixels.out_channels
+    start = torch.full((n_classes,), math.log(RARE))
+    start[0] = math.log(1 - RARE * (n_classes - 1))
+    with torch.no_grad():
+        pixels.bias.copy_(start)  # type: ignore[union-attr]
 
 
 class TwoHead(InspectionNetwork):

@@ -1,0 +1,106 @@
+"""What `fusion_tables.py` and `fusion_dates.py` measure with, and how they draw."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from clearscene.fusion.methods.choose import METHODS
+from clearscene.fusion.methods.learned import weight_of
+
+CLASSICAL = ("mean", "median", "medoid", "geomedian")
+DRAWS = 1000
+
+
+def classical(name: str, stack: np.ndarray, good: np.ndarray | None = None) -> np.ndarray:
+    """A method that needs no quality, of (image, band, row, col); `good` (image, row, col), all if left out."""
+    weight = np.ones((len(stack), *stack.shape[2:]), np.float32) if good is None else good.astype(np.float32)
+    return METHODS[name](stack, weight, temperature=1.0)[0]
+
+
+def by_quality(stack: np.ndarray, logits: np.ndarray, *, hard: bool = False, temperature: float = 1.0) -> np.ndarray:
+    """The mean by the softmax of quality (image, row, col), or the best image at each pixel."""
+    weight = np.maximum(weight_of(logits, np.ones(logits.shape, np.bool_)), np.finfo(np.float32).tiny)
+    return METHODS["best" if hard else "learned"](stack, weight, temperature=temperature)[0]
+
+
+def wrong_mean(stack: np.ndarray) -> np.ndarray:
+    """The baseline of the published evaluation: the division lies inside the loop, so image k of n counts n^-k."""
+    result = np.zeros_like(stack[0])
+    for image in stack:
+        result = (result + image) / len(stack)
+    return result
+
+
+def scores(counts: np.ndarray) -> dict[str, float]:
+    """Accuracy, mean IoU over all classes, IoU weighted by frequency, of counts (truth, answer), pooled."""
+    both, true = np.diag(counts).astype(float), counts.sum(1)
+    iou = both / np.maximum(true + counts.sum(0) - both, 1)
+    return {
+        "accuracy": both.sum() / counts.sum(),
+        "mIoU": iou[true > 0].mean(),
+        "fwIoU": (iou * true).sum() / true.sum(),
+    }
+
+
+def confusion(truth: np.ndarray, answer: np.ndarray, n: int) -> np.ndarray:
+    """Counts (truth, answer) of class places; 255 is left out."""
+    known = truth < n
+    return np.bincount(truth[known].astype(int) * n + answer[known], minlength=n * n).reshape(n, n)
+
+
+def interval(values: Sequence[float], of: Callable[[np.ndarray], float], seed: int = 0) -> tuple[float, float]:
+    """95 % of the bootstrap over places: `of` gives the number from the indexes of those that were drawn."""
+    rng = np.random.default_rng(seed)
+    drawn = [of(rng.integers(len(values), size=len(values))) for _ in range(DRAWS)]
+    low, high = np.percentile(drawn, (2.5, 97.5))
+    return float(low), float(high)
+
+
+def ssim(one: np.ndarray, other: np.ndarray, *, span: float) -> float:
+    """Structural similarity of (band, row, col), Gaussian window of 1.5 px (Wang et al., IEEE TIP 13, 2004, eq. 13).
+
+    Checked against scikit-image (`gaussian_weights=True, use_sample_covariance=False`) in the tests.
+    """
+    c1, c2 = (0.01 * span) ** 2, (0.03 * span) ** 2
+    values = []
+    for a, b in zip(one.astype(np.float64), other.astype(np.float64), strict=True):
+        mean_a, mean_b = _soft(a), _soft(b)
+        var_a, var_b = _soft(a * a) - mean_a**2, _soft(b * b) - mean_b**2
+        both = _soft(a * b) - mean_a * mean_b
+        top = (2 * mean_a * mean_b + c1) * (2 * both + c2)
+        values.append((top / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2)))[5:-5, 5:-5].mean())
+    return float(np.mean(values))
+
+
+def _soft(plane: np.ndarray) -> np.ndarray:
+    return cv2.GaussianBlur(plane, (11, 11), 1.5, borderType=cv2.BORDER_REFLECT)
+
+
+def shown(picture: np.ndarray, *, white: float = 1.0, size: int = 192) -> np.ndarray:
+    """(3, row, col) as an enlarged picture (row, col, 3) of 8 bits for OpenCV; what is no number is gray."""
+    filled = np.where(np.isfinite(picture), picture / white, 0.5)
+    eight = np.rint(np.clip(filled, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)[..., ::-1]
+    return cv2.resize(np.ascontiguousarray(eight), (size, size), interpolation=cv2.INTER_NEAREST)
+
+
+def gray(plane: np.ndarray, *, size: int = 192) -> np.ndarray:
+    """(row, col) of 0 to 1 as `shown` gives it."""
+    return shown(np.repeat(plane[None], 3, axis=0), size=size)
+
+
+def sheet(path: Path, rows: Sequence[Sequence[np.ndarray]], heads: Sequence[str]) -> None:
+    """Pictures in rows below the names of their columns, as PNG."""
+    gap = 6
+    lines = []
+    for row in rows:
+        cells = [cv2.copyMakeBorder(cell, 0, gap, 0, gap, cv2.BORDER_CONSTANT, value=(255,) * 3) for cell in row]
+        lines.append(np.concatenate(cells, axis=1))
+    picture = np.concatenate(lines)
+    top = np.full((26, picture.shape[1], 3), 255, np.uint8)
+    step = rows[0][0].shape[1] + gap
+    for place, name in enumerate(heads):
+        cv2.putText(top, name, (place * step + 3, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (40, 40, 40), 1, cv2.LINE_AA)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(cv2.imencode(".png", np.concatenate([top, picture]))[1].tobytes())

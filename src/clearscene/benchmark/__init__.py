@@ -1,0 +1,1 @@
+"""Models set against labeled images: metrics, protocol cards, runs, tables, figures, and a page."""

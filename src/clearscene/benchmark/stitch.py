@@ -1,0 +1,77 @@
+"""Chips of a scene put together: each pixel of the scene once, its probability the mean of all chips that show it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clearscene.benchmark.tally import IGNORED
+
+__all__ = ["Answered", "center_offset", "stitched"]
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """A chip with what a model says of it."""
+
+    row: int
+    """Offset in the scene, pixels; negative where the chip starts in padding."""
+    col: int
+    probability: NDArray[np.float32]
+    """(row, col)."""
+    truth: NDArray[np.uint8]
+    """(row, col): 0, 1, or 255 where nothing is counted."""
+
+
+def stitched(
+    chips: Sequence[Answered], shape: tuple[int, int], *, crop_center: bool
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Probability and truth (row, col) of a scene of this shape.
+
+    Laws: the order of the chips changes nothing beyond rounding; a pixel that no chip shows, or where all say 255,
+    is 255 in the truth; chips without overlap come back as they are. With `crop_center` the padding around the
+    scene is cut off, and the result has its shape; otherwise the result holds all of all chips.
+    Memory: 11 bytes a pixel.
+    """
+    top, left, height, width = (0, 0, *shape) if crop_center else _extent(chips, shape)
+    total, count = np.zeros((height, width), np.float32), np.zeros((height, width), np.uint16)
+    truth = np.full((height, width), IGNORED, np.uint8)
+    for chip in chips:
+        there, here = _overlap(chip, top, left, (height, width))
+        known = chip.truth[here] != IGNORED
+        total[there] += chip.probability[here]
+        count[there] += 1
+        truth[there] = np.where(known, chip.truth[here], truth[there])
+    total /= np.maximum(count, 1).astype(np.float32)
+    return total, truth
+
+
+def center_offset(padded: int, length: int) -> int:
+    """Pixels of padding before a scene that lies in the middle; an odd one more comes after it (38-Cloud).
+
+    Law: the padding before and after differ by at most one pixel.
+    """
+    return (padded - length) // 2
+
+
+def _extent(chips: Sequence[Answered], shape: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Top, left, height and width of what the chips and the scene cover."""
+    top = min([0, *(chip.row for chip in chips)])
+    left = min([0, *(chip.col for chip in chips)])
+    bottom = max([shape[0], *(chip.row + chip.truth.shape[0] for chip in chips)])
+    right = max([shape[1], *(chip.col + chip.truth.shape[1] for chip in chips)])
+    return top, left, bottom - top, right - left
+
+
+def _overlap(
+    chip: Answered, top: int, left: int, shape: tuple[int, int]
+) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Where a chip lies on the canvas, and which part of the chip that is."""
+    places, parts = [], []
+    for start, length, limit in zip((chip.row - top, chip.col - left), chip.truth.shape, shape, strict=True):
+        first = max(0, start)
+        last = max(first, min(limit, start + length))
+        places.append(slice(first, last))
+        parts.append(slice(first - start, last - start))
+    return (places[0], places[1]), (parts[0], parts[1])

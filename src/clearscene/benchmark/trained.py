@@ -1,0 +1,150 @@
+"""Networks trained for a benchmark: an entry and a set as the config of `clearscene train`."""
+
+import json
+import math
+from collections.abc import Callable
+from csv import DictReader
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clearscene.benchmark.results import Curve, Training
+from clearscene.benchmark.suite import ModelEntry, SetEntry, Suite
+from clearscene.datasets.prepared import PreparedSet
+from clearscene.errors import MissingExtraError, TrainingError
+
+__all__ = ["Quiet", "read_training", "train_entry", "training_values"]
+
+MOST_POINTS = 400
+"""Of a curve; more are thinned out evenly."""
+
+
+def training_values(suite: Suite, model: ModelEntry, entry: SetEntry, *, prepared: PreparedSet) -> dict[str, Any]:
+    """The config of a training, as `parse_config` takes it. What nobody has set is what the network's source says."""
+    from clearscene.training.networks.catalog import card
+
+    known = card(model.network, model.form)
+    chosen = model.training.over(suite.training)
+    optimizer = chosen.optimizer or _known(known.optimizer, OPTIMIZERS)
+    lr = chosen.lr or (known.lr if optimizer == known.optimizer else None)  # a rate for SGD is none for Adam
+    values: dict[str, dict[str, Any]] = {
+        "data": _given(
+            chips=[{"folder": str(entry.folder), "name": entry.name}],
+            size=chosen.size,
+            max_val_chips=chosen.max_val_chips,
+        ),
+        "network": {
+            "kind": "semantic",
+            "name": model.network,
+            "form": model.form,
+            "bands": list(model.bands or prepared.bands),
+            "classes": list(prepared.classes),
+            "weights": "imagenet" if chosen.pretrained else "none",
+        },
+        "loss": _given(name=chosen.loss or _loss(known.loss, len(prepared.classes))),
+        "optimizer": _given(name=optimizer, lr=lr),
+        "schedule": _given(kind=chosen.schedule or _known(known.schedule, SCHEDULES)),
+        "run": _given(
+            seed=suite.seed if chosen.seed is None else chosen.seed,
+            epochs=chosen.epochs or known.training.epochs,
+            max_minutes=chosen.max_minutes,
+            batch_size=chosen.batch_size or known.training.batch,
+            patience=chosen.patience,
+            threads=chosen.threads,
+            device=chosen.device,
+            tensorboard=False,
+        ),
+    }
+    if chosen.augment is not None:
+        values["semantic"] = {"flips": "all" if chosen.augment else "none"}
+    return values
+
+
+OPTIMIZERS = ("adamw", "adam", "adam-amsgrad")
+SCHEDULES = ("cosine", "plateau", "constant")
+OF_TWO_CLASSES = ("bce", "soft-jaccard", "dice", "bce-dice", "filtered-jaccard")
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    """Those that are not None."""
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _known(name: str, names: tuple[str, ...]) -> str | None:
+    """A name that the trainer has; None where it must take its own."""
+    return name if name in names else None
+
+
+def _loss(name: str, n_classes: int) -> str:
+    """The loss of the source, or cross-entropy where it knows two classes only."""
+    return "cross-entropy" if n_classes > 2 and name in OF_TWO_CLASSES else name
+
+
+@dataclass
+class Quiet:
+    """Follows a training; see `Reporter` of the loop."""
+
+    tell: Callable[[str, float], None]
+    stop_requested: bool = False
+
+    def step(self, done: float, text: str) -> None:
+        """See `Reporter`."""
+        self.tell(text, done)
+
+    def validated(self, step: int, by_set: dict[str, dict[str, float]], *, is_best: bool) -> None:
+        """See `Reporter`."""
+
+
+def train_entry(values: dict[str, Any], out: Path, *, resume: bool, tell: Callable[[str, float], None]) -> None:
+    """Train into a folder, or go on where an interrupted training of the same config ended.
+
+    Raises:
+        MissingExtraError: torch is not installed.
+        ClearsceneError: As `train`.
+    """
+    from clearscene.training.config import parse_config
+
+    config = parse_config(values, place=str(out))
+    try:
+        from clearscene.training.run import train
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] == "clearscene":
+            raise
+        raise MissingExtraError(
+            f"Training needs {error.name}, which is not installed.",
+            hint='Install it with: pip install "clearscene[train]"',
+        ) from error
+    outcome = train(config, out, Quiet(tell), resume=resume, overwrite=not resume)
+    if outcome.reason == "stopped":
+        raise TrainingError(f"The training in {out} was stopped.", hint="Run the benchmark again: it goes on.")
+
+
+def read_training(model: str, train_set: str, folder: Path) -> Training:
+    """What a finished training says of itself; its curves come from its tables."""
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    outcome, hardware = record.get("outcome", {}), record.get("hardware", {})
+    return Training(
+        model=model,
+        train_set=train_set,
+        status="done",
+        folder=folder.name,
+        minutes=outcome.get("minutes"),
+        steps=outcome.get("step"),
+        reason=str(outcome.get("reason", "")),
+        best=outcome.get("best"),
+        device=str(hardware.get("gpu") or hardware.get("device", "")),
+        train_loss=_curve(folder / "train.csv"),
+        val_loss=_curve(folder / "val.csv"),
+    )
+
+
+def _curve(path: Path) -> Curve:
+    """The column `loss` of a table of a training."""
+    if not path.is_file():
+        return Curve()
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = [(row.get("step"), row.get("loss")) for row in DictReader(stream)]
+    points = [(float(step), float(loss)) for step, loss in rows if step and loss]
+    known = [(step, loss) for step, loss in points if math.isfinite(loss)]
+    kept = known[:: max(1, math.ceil(len(known) / MOST_POINTS))]
+    return Curve(steps=tuple(step for step, _ in kept), values=tuple(loss for _, loss in kept))

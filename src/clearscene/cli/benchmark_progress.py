@@ -1,0 +1,42 @@
+"""How a benchmark goes, on stderr."""
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+__all__ = ["Screen"]
+
+
+class Screen:
+    """A bar for what is done at the moment, and a line for what is finished or failed."""
+
+    def __init__(self, *, is_quiet: bool) -> None:
+        self._console, self._is_quiet = Console(stderr=True), is_quiet
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.percentage:>5.1f}%"),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+            disable=is_quiet or not self._console.is_terminal,
+        )
+        self._task = self._progress.add_task("reading the sets", total=1.0)
+
+    def __enter__(self) -> "Screen":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def stage(self, text: str, share: float) -> None:
+        """See `Follower`."""
+        self._progress.update(self._task, completed=share, description=text)
+
+    def finished(self, what: str, error: str) -> None:
+        """See `Follower`."""
+        if error or not self._is_quiet:
+            self._console.print(
+                f"{what}: {f'failed: {error}' if error else 'done'}", highlight=False, markup=False, soft_wrap=True
+            )

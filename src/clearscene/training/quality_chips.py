@@ -1,0 +1,118 @@
+"""Chips for the quality network: those of cloud masks, with more that can spoil an image."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from clearscene.errors import ClearsceneError
+from clearscene.synth.catalog import GENERATORS, Generator
+from clearscene.synth.occlusion import half_plane, occlusion
+from clearscene.training.chips import Chip, Failure, Place, failure
+from clearscene.training.fusion_config import FusionConfig
+from clearscene.training.mask_augment import MaskChip, plain, varied
+from clearscene.training.mask_chips import LoadedMask, read_mask_chip
+from clearscene.training.mask_config import MaskAugmentConfig
+
+__all__ = ["FAINT", "LOST", "QualityTrainChips", "QualityValChips", "put_defect"]
+
+LOST, FAINT = 5, 6
+"""In the truth of these chips: pixels that show nothing of the ground, and pixels that show it badly."""
+SHOWN_WHITE = 0.36
+"""Reflectance that counts as the white of a display for the generators."""
+DARKEST = np.float32(1e-6)
+"""What is 0 in all bands would count as not valid."""
+KINDS = tuple(entry for entry in GENERATORS if entry.type in ("overflow", "stripe", "missing", "blur"))
+OCCLUDED = 0.5
+"""Of the defects: a part of the image is black or white."""
+BAD_BLUR = 0.4
+"""Severity from which a blur counts."""
+
+
+class QualityTrainChips(Dataset[LoadedMask | Failure]):
+    """Chips by `Place`, varied and spoiled. Law: as `TrainChips`."""
+
+    def __init__(
+        self, chips: Sequence[Chip], config: MaskAugmentConfig, fusion: FusionConfig, *, size: int, seed: int
+    ) -> None:
+        self.chips, self.config, self.fusion, self.size, self.seed = list(chips), config, fusion, size, seed
+
+    def __len__(self) -> int:
+        return len(self.chips)
+
+    def __getitem__(self, place: Place) -> LoadedMask | Failure:
+        chip = self.chips[place.chip]
+        try:
+            read = read_mask_chip(chip)
+        except ClearsceneError as error:
+            return failure(error)
+        rng = np.random.default_rng([self.seed, place.epoch, place.position])
+        made = varied(read, rng=rng, config=self.config, size=self.size)
+        if rng.random() < self.fusion.defect_chance:
+            made = put_defect(made, rng)
+        return LoadedMask(made.image(), made.mask, not chip.record.labels, chip.record.id)
+
+
+class QualityValChips(Dataset[LoadedMask | Failure]):
+    """Chips as they are; every second one without near infrared, every third one with a defect, always the same."""
+
+    def __init__(self, chips: Sequence[Chip]) -> None:
+        self.chips = list(chips)
+
+    def __len__(self) -> int:
+        return len(self.chips)
+
+    def __getitem__(self, index: int) -> LoadedMask | Failure:
+        record = self.chips[index].record
+        try:
+            chip = plain(read_mask_chip(self.chips[index]), without_nir=index % 2 == 1)
+        except ClearsceneError as error:
+            return failure(error)
+        if index % 3 == 0:
+            chip = put_defect(chip, np.random.default_rng(index))
+        return LoadedMask(chip.image(), chip.mask, not record.labels, record.id)
+
+
+def put_defect(chip: MaskChip, rng: np.random.Generator) -> MaskChip:
+    """The chip with one more defect: a part that is black or white, lost lines, stripes, overflow, blur.
+
+    Laws: the mask gains `LOST` and `FAINT` only; where it gains nothing, the values stay but for a faint rim.
+    """
+    if rng.random() < OCCLUDED:
+        return _occluded(chip, rng)
+    entry = KINDS[int(rng.integers(len(KINDS)))]
+    white = np.float32(1.0 if chip.kind == "display" else SHOWN_WHITE)
+    severity = float(rng.uniform(BAD_BLUR if entry.type == "blur" else 0.2, 1.0))
+    n_bands = 4 if chip.has_nir else 3
+    data = np.ascontiguousarray(chip.data[..., :n_bands].transpose(2, 0, 1)) / white
+    made = entry.degrade(data, chip.valid, rng, severity)
+    spoiled = chip.data.copy()
+    spoiled[..., :n_bands] = made.data.transpose(1, 2, 0) * white
+    return _marked(chip, spoiled, made.mask, value=_value(entry))
+
+
+def _value(entry: Generator) -> int:
+    return FAINT if entry.type in ("blur", "stripe") else LOST
+
+
+def _occluded(chip: MaskChip, rng: np.random.Generator) -> MaskChip:
+    height, width = chip.mask.shape
+    draw = half_plane if rng.random() < 0.3 else occlusion
+    lost = draw(height, width, float(rng.uniform(0.05, 0.5)), rng)
+    spoiled = chip.data.copy()
+    spoiled[lost] = 1.0 if rng.random() < 0.2 else DARKEST
+    if not chip.has_nir:
+        spoiled[..., 3] = 0
+    return _marked(chip, spoiled, lost & chip.valid, value=LOST)
+
+
+def _marked(chip: MaskChip, data: NDArray[np.float32], lost: NDArray[np.bool_], *, value: int) -> MaskChip:
+    """The chip with these values and `value` where `lost`; what was valid stays so."""
+    valid, mask = chip.valid, chip.mask.copy()
+    mask[lost & (mask != 255)] = value
+    kept = np.where(valid[..., None], np.maximum(data, DARKEST), np.float32(0))
+    if not chip.has_nir:
+        kept[..., 3] = 0
+    return replace(chip, data=np.asarray(kept, np.float32), mask=mask)

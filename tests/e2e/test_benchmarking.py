@@ -1,0 +1,327 @@
+"""A benchmark from its suite to its folder, with models that need no training, and the commands around it."""
+
+import csv
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from clearscene.benchmark.card import find_card
+from clearscene.benchmark.classes import positive_of
+from clearscene.benchmark.drawing import draw_all
+from clearscene.benchmark.evaluate import Target, count
+from clearscene.benchmark.results import Results, read_results, schema_text
+from clearscene.benchmark.run import run_suite
+from clearscene.benchmark.suite import parse_suite
+from clearscene.datasets.prepared import PreparedSet
+from clearscene.errors import OptionError, ResultError
+from tests.benchmark_sets import BIOMES, SHAPE, BrightRow, FakeMakers, Follower, make_set, scene_of
+from tests.command import clearscene
+from tests.mask_models import level_folder
+
+CARDS = ["pooled", "benchcloudvision-code", "38cloud-official"]
+MODELS = [
+    {"name": "U-Net", "network": "unet"},
+    {"name": "RS-Net", "network": "rs-net", "training": {"lr": 0.01}},
+    {"name": "peer | *one*", "peer": "ukis-4b"},
+]
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sets")
+    make_set(folder / "a", name="Made A", n_scenes=6)
+    make_set(folder / "b", name="Made B", bands=("blue", "green", "red", "nir"), n_scenes=6)
+    return folder
+
+
+def suite_of(sets, **values):
+    entries = [{"name": "A", "folder": "a"}, {"name": "B", "folder": "b", "train": False, "split": "all"}]
+    values = {"name": "small", "protocols": CARDS, "sets": entries, "models": MODELS, "pictures": 2} | values
+    return parse_suite(values, place="small.toml", folder=sets)
+
+
+@pytest.fixture(scope="module")
+def finished(sets, tmp_path_factory):
+    """Folder and results of a run in which one model fails."""
+    out = tmp_path_factory.mktemp("out") / "run"
+    makers = FakeMakers(broken=["RS-Net"])
+    results = run_suite(suite_of(sets), out, Follower(), makers=makers.makers())
+    draw_all(results, out)
+    return out, results
+
+
+def test_cells_are_models_by_sets_by_protocols_and_a_failure_costs_its_own_only(finished):
+    out, results = finished
+    assert len(results.cells) == 3 * 2 * 3
+    by_model = {
+        name: {c.status for c in results.cells if c.model == name} for name in ("U-Net", "RS-Net", "peer | *one*")
+    }
+    assert by_model == {"U-Net": {"done"}, "RS-Net": {"failed"}, "peer | *one*": {"done"}}
+    assert {c.error for c in results.cells if c.status == "failed"} == {"it answers nonsense"}
+    assert {c.train_set for c in results.cells if c.model == "U-Net"} == {"A"}
+    assert {c.train_set for c in results.cells if c.model == "peer | *one*"} == {None}
+    assert read_results(out) == results
+    assert Results.model_validate(json.loads((out / "results.json").read_text())) == results
+
+
+def test_each_pixel_of_a_scene_counts_once_when_stitched(finished):
+    _, results = finished
+    cell = results.cell("U-Net", "A", "B", "pooled")
+    assert cell.n_scenes == 6
+    assert cell.n_pixels == 6 * SHAPE[0] * SHAPE[1]
+    truth = [scene_of(int(scene.scene[1:]), 4)[1] for scene in cell.scenes]
+    assert [scene.tp + scene.fn for scene in cell.scenes] == [int(mask.sum()) for mask in truth]
+    by_chip = results.cell("U-Net", "A", "B", "benchcloudvision-code")
+    assert by_chip.n_pixels > cell.n_pixels
+
+
+def test_the_stitched_numbers_are_those_of_the_whole_scene(finished):
+    _, results = finished
+    cell = results.cell("U-Net", "A", "B", "pooled")
+    row = BrightRow("x")
+    both, either = 0, 0
+    for number in range(6):
+        image, cloud = scene_of(number, 4)
+        stored = np.rint(image * 10_000).astype(np.uint16).astype(np.float32) / np.float32(10_000)
+        called = row.probability(stored[[2, 1]], ("red", "green")) >= 0.5
+        both += int((called & (cloud == 1)).sum())
+        either += int((called | (cloud == 1)).sum())
+    assert cell.metrics["iou"].value == pytest.approx(both / either, abs=1e-3)
+    assert cell.metrics["iou"].low < cell.metrics["iou"].value < cell.metrics["iou"].high
+
+
+def test_each_card_has_its_threshold_and_pooling(finished):
+    _, results = finished
+    official = results.cell("U-Net", "A", "B", "38cloud-official")
+    assert official.threshold == 12 / 255
+    values = [scene.metrics["iou"] for scene in official.scenes]
+    assert official.metrics["iou"].value == pytest.approx(np.mean(values))
+    code = results.cell("U-Net", "A", "B", "benchcloudvision-code")
+    assert code.threshold in find_card("benchcloudvision-code").threshold.candidates
+    assert code.metrics["auc_thresholded"].value <= code.metrics["auc"].value
+
+
+def test_the_threshold_of_the_validation_images_is_kept_for_the_test(sets):
+    target = Target("A", PreparedSet.open(sets / "a"), ("cloud",), ())
+    code = find_card("benchcloudvision-code")
+    rule = code.threshold.model_copy(update={"rule": "best-iou-on-val"})
+    card = code.model_copy(update={"name": "honest", "threshold": rule})
+    counted = count(BrightRow("x", slope=3.0), target, [card], split="val")
+    assert set(counted["honest"].tallies) == {"s1", "s4"}
+
+
+def test_groups_hold_the_scenes_of_their_biome(finished):
+    _, results = finished
+    cell = results.cell("U-Net", "A", "B", "pooled")
+    assert set(cell.by_biome) == set(BIOMES)
+    sums = {name: [s for s in cell.scenes if s.biome == name] for name in BIOMES}
+    for name, scenes in sums.items():
+        tp, wrong = sum(s.tp for s in scenes), sum(s.fp + s.fn for s in scenes)
+        assert cell.by_biome[name]["iou"].value == pytest.approx(tp / (tp + wrong))
+    assert set(cell.by_cover) == {"clear", "mid", "cloudy"}
+
+
+def test_what_is_finished_is_kept_and_what_failed_is_tried_again(sets, tmp_path):
+    suite = suite_of(sets, protocols=["pooled"])
+    first, again = FakeMakers(broken=["RS-Net"]), FakeMakers()
+    run_suite(suite, tmp_path, Follower(), makers=first.makers())
+    assert first.trained == ["unet", "rs-net"]
+    results = run_suite(suite, tmp_path, Follower(), makers=again.makers())
+    assert again.trained == []
+    assert again.loaded == ["RS-Net", "RS-Net"]
+    assert {cell.status for cell in results.cells} == {"done"}
+    assert len(results.trainings) == 2
+
+
+def test_another_seed_or_a_new_card_makes_only_what_it_changes(sets, tmp_path):
+    run_suite(suite_of(sets, protocols=["pooled"]), tmp_path, Follower(), makers=FakeMakers().makers())
+    more = FakeMakers()
+    run_suite(suite_of(sets, protocols=["pooled", "38cloud-official"]), tmp_path, Follower(), makers=more.makers())
+    assert more.trained == []
+    assert len(more.loaded) == 6
+    other = FakeMakers()
+    suite = suite_of(sets, seed=1, protocols=["pooled"], models=MODELS[:1])
+    run_suite(suite, tmp_path, Follower(), makers=other.makers())
+    assert other.trained == ["unet"]
+    anew = FakeMakers()
+    run_suite(suite, tmp_path, Follower(), overwrite=True, makers=anew.makers())
+    assert anew.trained == ["unet"]
+
+
+def test_a_training_that_fails_is_told_and_its_cells_say_why(sets, tmp_path):
+    follower = Follower()
+    results = run_suite(
+        suite_of(sets, protocols=["pooled"]), tmp_path, follower, makers=FakeMakers(untrainable=["unet"]).makers()
+    )
+    cell = results.cell("U-Net", "A", "B", "pooled")
+    assert (cell.status, cell.error, cell.hint) == ("failed", "there are no chips to learn from", "Add some.")
+    assert results.trainings[0].status == "failed"
+    assert ("train U-Net on A", "there are no chips to learn from") in follower.told
+    assert results.cell("RS-Net", "A", "B", "pooled").status == "done"
+
+
+def test_a_fault_of_ours_does_not_end_the_run(sets, tmp_path, caplog):
+    makers = FakeMakers()
+    makers.load = lambda entry, **_: (_ for _ in ()).throw(KeyError("oops"))
+    results = run_suite(suite_of(sets, protocols=["pooled"]), tmp_path, Follower(), makers=makers.makers())
+    assert {cell.status for cell in results.cells} == {"failed"}
+    assert "fault in clearscene" in results.cells[0].hint
+
+
+def test_a_card_for_another_split_fails_alone(sets, tmp_path):
+    card = find_card("pooled").model_copy(update={"name": "strict", "split_digest": "0" * 64})
+    suite = suite_of(sets, protocols=["pooled"])
+    suite = suite.model_copy(update={"cards": (card, *suite.cards)})
+    results = run_suite(suite, tmp_path, Follower(), makers=FakeMakers().makers())
+    assert {(cell.protocol, cell.status) for cell in results.cells} == {("strict", "failed"), ("pooled", "done")}
+    assert "is split as" in results.cell("U-Net", "A", "A", "strict").error
+    assert results.cell("U-Net", "A", "A", "pooled").pictures
+
+
+def test_a_card_that_forbids_a_band_fails_the_models_that_read_it(sets, tmp_path):
+    card = find_card("pooled").model_copy(update={"name": "green-only", "bands": ("green",)})
+    suite = suite_of(sets).model_copy(update={"cards": (card,)})
+    results = run_suite(suite, tmp_path, Follower(), makers=FakeMakers().makers())
+    assert all("red is not offered" in cell.error for cell in results.cells)
+
+
+def test_values_of_8_bits_are_cut_and_as_prepared_ones_are_not(sets):
+    seen = {}
+
+    class Watcher(BrightRow):
+        def probability(self, image, bands):
+            seen.setdefault("levels", []).append(np.unique(np.round(image * 255, 4) % 1).tolist())
+            return super().probability(image, bands)
+
+    target = Target("A", PreparedSet.open(sets / "a"), ("cloud",), ())
+    count(Watcher("x"), target, [find_card("benchcloudvision-code")], split="test")
+    assert seen.pop("levels")[0] == [0.0]
+    count(Watcher("x"), target, [find_card("pooled")], split="test")
+    assert len(seen["levels"][0]) > 10
+
+
+def test_more_than_two_classes_need_a_name(sets):
+    with pytest.raises(OptionError, match="no class 'haze'"):
+        positive_of(PreparedSet.open(sets / "a").classes, ("haze",), (), place="set A")
+
+
+def test_tables_figures_and_pictures_are_there(finished):
+    out, results = finished
+    for card in CARDS:
+        for ending in ("md", "csv", "tex"):
+            assert (out / "tables" / card / f"a.{ending}").is_file()
+    text = (out / "tables" / "pooled" / "a.csv").read_text(encoding="utf-8")
+    rows = list(csv.DictReader(text.splitlines()))
+    value = next(r["IoU"] for r in rows if r["model"] == "U-Net" and r["block"].endswith("tested on B"))
+    assert value == f"{results.cell('U-Net', 'A', 'B', 'pooled').metrics['iou'].value:.4f}"
+    assert "Barren" in (out / "tables" / "pooled" / "b-by-biome.md").read_text(encoding="utf-8")
+    for name in ("curves-a", "overlays-a-on-a", "overlays-a-on-b"):
+        picture = cv2.imread(str(out / "figures" / f"{name}.png"))
+        assert picture is not None
+        assert picture.std() > 5
+    assert len(results.cell("U-Net", "A", "B", "pooled").pictures) == 2
+
+
+def test_overlays_are_blue_green_and_both(finished):
+    out, results = finished
+    picture = results.cell("U-Net", "A", "B", "pooled").pictures[0]
+    drawn = cv2.imread(str(out / picture.path)).astype(int)[..., ::-1]
+    plain = cv2.imread(str(out / Path(picture.path).parent / f"{picture.chip.replace('_', '-')}.png")).astype(int)
+    red, green, blue = (drawn - drawn[..., :1] + plain[..., 2:] - plain[..., ::-1]).transpose(2, 0, 1)
+    assert (red == 0).all()
+    assert ((green > 60) & (blue > 60)).mean() > 0.05
+    assert (blue > green + 60).any()
+
+
+class _Reader(HTMLParser):
+    """Collects what a page would fetch, and its text."""
+
+    def __init__(self):
+        super().__init__()
+        self.fetched, self.text = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.fetched += [value for name, value in attrs if name in ("src", "href") and not value.startswith("data:")]
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def test_the_page_fetches_nothing_and_says_what_failed(finished):
+    out, _ = finished
+    reader = _Reader()
+    reader.feed((out / "report.html").read_text(encoding="utf-8"))
+    text = " ".join(reader.text)
+    assert reader.fetched == []
+    assert "it answers nonsense" in text
+    assert "Trained on A and tested on B" in text
+    assert "peer | *one*" in text
+    assert "these numbers flatter" in text
+
+
+def test_tables_are_drawn_again_from_results_alone(finished, tmp_path):
+    out, _ = finished
+    (tmp_path / "results.json").write_bytes((out / "results.json").read_bytes())
+    done = clearscene("benchmark", "tables", tmp_path, check=0)
+    assert "Trained on A and tested on B" in done.stdout
+    for path in ("tables/pooled/a.tex", "tables/38cloud-official/a.md", "tables/pooled/a.csv"):
+        assert (tmp_path / path).read_bytes() == (out / path).read_bytes()
+    assert not (tmp_path / "tables" / "mixed.md").exists()
+    clearscene("benchmark", "tables", tmp_path, "--mixed", check=0)
+    assert "cannot be compared" in (tmp_path / "tables" / "mixed.md").read_text(encoding="utf-8")
+
+
+def test_a_folder_without_results_is_an_error(tmp_path):
+    done = clearscene("benchmark", "tables", tmp_path, check=2)
+    assert "results.json cannot be read" in done.stderr
+    (tmp_path / "results.json").write_text('{"format": 1}')
+    with pytest.raises(ResultError, match="name: Field required"):
+        read_results(tmp_path)
+
+
+def test_the_published_schema_is_that_of_the_code():
+    path = Path(__file__).parents[2] / "docs" / "reference" / "benchmark.schema.json"
+    assert path.read_text(encoding="utf-8") == schema_text()
+
+
+def test_check_published_names_the_rows_that_cannot_be_right():
+    done = clearscene("benchmark", "check-published", check=0)
+    assert "39 of 42 rows agree" in done.stdout
+    assert "Cloud-Net, trained on SPARCS, tested on Biome: Dice and coverage demand an AUC of 0.8509" in done.stdout
+    assert "if coverage were recall" in done.stdout
+    checks = json.loads(clearscene("benchmark", "check-published", "--json", check=0).stdout)
+    assert sum(bool(check["complaint"]) for check in checks) == 3
+
+
+def test_cards_are_listed_and_shown():
+    assert "38cloud-official" in clearscene("benchmark", "cards", check=0).stdout
+    card = json.loads(clearscene("benchmark", "cards", "pooled", check=0).stdout)
+    assert card["stitching"] == "scene"
+    assert len(json.loads(clearscene("benchmark", "cards", "--json", check=0).stdout)) == 4
+    assert "hint: Cards here" in clearscene("benchmark", "cards", "none", check=2).stderr
+
+
+def test_a_model_folder_and_a_peer_that_is_not_there_are_rows(sets, tmp_path):
+    level_folder(tmp_path / "level")
+    config = tmp_path / "suite.toml"
+    config.write_text(
+        'name = "rows"\nprotocols = ["pooled"]\npictures = 1\n'
+        f'[[sets]]\nname = "B"\nfolder = "{sets / "b"}"\ntrain = false\n'
+        '[[models]]\nname = "ours"\nmodel = "level"\n'
+        '[[models]]\nname = "theirs"\npeer = "omnicloudmask"\n',
+        encoding="utf-8",
+    )
+    done = clearscene("benchmark", "run", config, "--out", tmp_path / "out", check=1)
+    assert done.stdout.strip() == str(tmp_path / "out" / "report.html")
+    results = read_results(tmp_path / "out")
+    ours = results.cell("ours", None, "B", "pooled")
+    assert ours.bands == ("red", "green", "blue", "nir")
+    assert ours.seconds_per_mpx > 0
+    assert results.models[0].size_mb > 0
+    assert ours.metrics["auc"].value > 0.8
+    assert results.cell("theirs", None, "B", "pooled").status == "failed"
+    assert "1 of 2 cells" in done.stderr

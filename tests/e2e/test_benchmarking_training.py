@@ -1,0 +1,76 @@
+"""A benchmark that trains a real network, from the typed command; needs the extra `train`."""
+
+import json
+
+import pytest
+
+pytest.importorskip("torch", reason="the train extra is not installed")
+
+from clearscene.benchmark.results import read_results
+from clearscene.benchmark.suite import parse_suite
+from clearscene.benchmark.trained import training_values
+from clearscene.datasets.prepared import PreparedSet
+from clearscene.training.config import parse_config
+from clearscene.training.networks.catalog import CATALOG
+from tests.benchmark_sets import make_set
+from tests.command import clearscene
+
+SUITE = """
+name = "trained"
+protocols = ["pooled"]
+pictures = 1
+[[sets]]
+name = "Made"
+folder = "set"
+[training]
+epochs = 1
+size = 32
+batch_size = 4
+threads = 1
+device = "cpu"
+[[models]]
+name = "U-Net"
+network = "unet"
+form = "benchmark"
+bands = ["red", "green"]
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("benchmark")
+    make_set(folder / "set", n_scenes=6)
+    (folder / "suite.toml").write_text(SUITE, encoding="utf-8")
+    return folder
+
+
+def test_a_network_is_trained_judged_and_not_trained_again(folder):
+    out = folder / "out"
+    clearscene("benchmark", "run", folder / "suite.toml", "--out", out, "--quiet", check=0)
+    results = read_results(out)
+    (cell,), (training,), (model,) = results.cells, results.trainings, results.models
+    assert cell.bands == ("red", "green")
+    assert cell.n_scenes == 2
+    assert 0 <= cell.metrics["auc"].value <= 1
+    assert training.minutes > 0
+    assert training.val_loss.values
+    assert model.parameters == 1_941_105 - 16 * 9  # a band less than the published three
+    assert model.gflop_per_mpx > 0
+    best = out / "trained" / "made" / "u-net" / "best.pt"
+    before = best.stat().st_mtime_ns
+    clearscene("benchmark", "run", folder / "suite.toml", "--out", out, "--quiet", check=0)
+    assert best.stat().st_mtime_ns == before
+    assert read_results(out).cells == results.cells
+
+
+@pytest.mark.parametrize("card", CATALOG, ids=lambda card: f"{card.name}-{card.form}")
+def test_every_network_of_the_catalog_has_a_config(folder, card):
+    models = [{"name": "x", "network": card.name, "form": card.form}]
+    suite = parse_suite(
+        {"name": "x", "sets": [{"name": "Made", "folder": "set"}], "models": models}, place="x", folder=folder
+    )
+    values = training_values(suite, suite.models[0], suite.sets[0], prepared=PreparedSet.open(folder / "set"))
+    config = parse_config(values, place="x")
+    assert (config.network.name, config.network.bands) == (card.name, ("red", "green", "blue"))
+    assert config.run.epochs >= 1
+    assert json.dumps(values)

@@ -1,0 +1,257 @@
+"""Cards, suites, classes, published tables, and tables of results."""
+
+import math
+
+import numpy as np
+import pytest
+
+from clearscene.benchmark.band_sets import BAND_SETS
+from clearscene.benchmark.card import Card, find_card, shipped_cards
+from clearscene.benchmark.classes import binary_truth, positive_of, summed
+from clearscene.benchmark.consistency import check_rows, common_fraction, printed_rows, recover_recall
+from clearscene.benchmark.results import Cell, Hardware, JudgedSet, Model, Number, Results
+from clearscene.benchmark.suite import parse_suite
+from clearscene.benchmark.table_files import to_csv, to_latex, to_markdown
+from clearscene.benchmark.tables import main_tables, mixed_table
+from clearscene.errors import ModelError, OptionError
+
+SETS = [{"name": "Made", "folder": "made"}]
+
+
+def suite_of(folder, **values):
+    values = {"name": "x", "sets": SETS, "models": [{"name": "U-Net", "network": "unet"}]} | values
+    return parse_suite(values, place="x.toml", folder=folder)
+
+
+def test_the_shipped_cards_are_those_of_the_publications():
+    cards = shipped_cards()
+    assert set(cards) == {"38cloud-official", "benchcloudvision-code", "benchcloudvision-paper", "pooled"}
+    official = cards["38cloud-official"]
+    assert official.threshold.value == 12 / 255
+    assert (official.pooling, official.stitching, official.center_crop) == ("scenes", "scene", True)
+    code, paper = cards["benchcloudvision-code"], cards["benchcloudvision-paper"]
+    assert [c.metric for c in code.columns] == ["auc_thresholded", "dice_smooth", "iou", "coverage_similarity"]
+    assert [c.metric for c in paper.columns] == ["auc", "dice", "iou", "coverage_recall"]
+    assert [c.head for c in code.columns] == [c.head for c in paper.columns]
+    assert code.looks_at_test
+    assert code.threshold.candidates == tuple(round(i / 10, 12) for i in range(11))
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"threshold": {"value": 0.12345}}, "multiple"),
+        ({"threshold": {"value": "a/b"}}, "no number"),
+        ({"threshold": {"value": 2}}, "less than or equal to 1"),
+        ({"center_crop": True}, "stitching"),
+        ({"columns": [{"metric": "accurracy"}]}, "there is no metric"),
+        ({"columns": [{"metric": "iou"}, {"metric": "iou"}]}, "twice"),
+        ({"pooling": "median"}, "pixels"),
+        ({"colour": 1}, "Extra inputs"),
+    ],
+)
+def test_a_wrong_card_says_what_is_wrong(tmp_path, change, word):
+    values = {"name": "mine", "title": "Mine", "columns": [{"metric": "iou"}]} | change
+    path = tmp_path / "mine.toml"
+    path.write_text(_toml(values))
+    with pytest.raises(OptionError, match=word):
+        find_card(str(path))
+
+
+def _toml(values):
+    def text(value):
+        if isinstance(value, dict):
+            return "{" + ", ".join(f"{k} = {text(v)}" for k, v in value.items()) + "}"
+        if isinstance(value, list):
+            return "[" + ", ".join(map(text, value)) + "]"
+        return str(value).lower() if isinstance(value, bool) else repr(value)
+
+    return "\n".join(f"{key} = {text(value)}" for key, value in values.items())
+
+
+def test_an_unknown_card_names_those_that_there_are():
+    with pytest.raises(OptionError, match="pooled"):
+        find_card("poolled")
+
+
+def test_a_suite_reads_its_cards_and_anchors_its_folders(tmp_path):
+    suite = suite_of(tmp_path, protocols=["pooled", "38cloud-official"])
+    assert [card.name for card in suite.cards] == ["pooled", "38cloud-official"]
+    assert suite.sets[0].folder == tmp_path / "made"
+
+
+def test_band_sets_make_one_row_each(tmp_path):
+    models = [{"name": "RS-Net", "network": "rs-net", "band_sets": [*BAND_SETS, "nir-only"]}]
+    rows = suite_of(tmp_path, models=models, band_sets={"nir-only": ["nir"]}).expanded()
+    assert [len(row.bands) for row in rows] == [10, 8, 4, 3, 1, 1]
+    assert rows[2].name == "RS-Net (B2-5)"
+    assert rows[-1].bands == ("nir",)
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"models": [{"name": "x"}]}, "must have one of"),
+        ({"models": [{"name": "x", "peer": "a", "model": "b"}]}, "model and peer"),
+        ({"models": [{"name": "x", "peer": "a", "bands": ["red"]}]}, "no network"),
+        ({"models": [{"name": "x", "network": "u", "band_sets": ["every"]}]}, "no set of bands 'every'"),
+        ({"models": [{"name": "U-Net", "peer": "a"}, {"name": "u net", "peer": "b"}]}, "one name, or nearly"),
+        ({"sets": [{"name": "a", "folder": "a", "test": False}]}, "no set is judged"),
+        ({"sets": [{"name": "a", "folder": "a", "train": False}]}, "to be trained"),
+        ({"sets": [{"name": "a", "folder": "a", "split": "all"}]}, "cannot be judged"),
+        ({"training": {"epochs": 0}}, "greater than or equal to 1"),
+        ({"protocols": ["none"]}, "no protocol card"),
+        ({"protocols": ["pooled", "pooled"]}, "one name"),
+    ],
+)
+def test_a_wrong_suite_says_what_is_wrong(tmp_path, change, word):
+    with pytest.raises(OptionError, match=word):
+        suite_of(tmp_path, **change)
+
+
+def test_a_models_training_goes_over_that_of_all(tmp_path):
+    models = [{"name": "a", "network": "unet", "training": {"lr": 0.5}}]
+    suite = suite_of(tmp_path, models=models, training={"lr": 0.1, "epochs": 3})
+    chosen = suite.models[0].training.over(suite.training)
+    assert (chosen.lr, chosen.epochs, chosen.loss) == (0.5, 3, None)
+
+
+def test_of_two_classes_the_second_is_looked_for_and_of_more_one_must_be_named():
+    assert positive_of(("clear", "cloud"), (), (), place="x") == ("cloud",)
+    four = ("clear", "thick", "thin", "shadow")
+    assert positive_of(four, ("thick", "thin"), (), place="x") == ("thick", "thin")
+    with pytest.raises(OptionError, match="Set `positive`"):
+        positive_of(four, (), (), place="set x")
+    with pytest.raises(OptionError, match="no class 'haze'"):
+        positive_of(four, ("haze",), (), place="set x")
+
+
+def test_classes_become_two_and_ignored_ones_are_not_counted():
+    mask = np.array([[0, 1, 2, 3, 255]], np.uint8)
+    found = binary_truth(mask, ("clear", "thick", "thin", "shadow"), ("thick", "thin"), ignored=("shadow",))
+    assert found.tolist() == [[0, 1, 1, 255, 255]]
+
+
+def test_probabilities_of_several_classes_add_up():
+    planes = np.stack([np.full((2, 3), share, np.float32) for share in (0.1, 0.6, 0.3)])
+    np.testing.assert_allclose(summed(planes, ("clear", "thick", "thin"), ("thick", "thin"), what="x"), 0.9)
+    np.testing.assert_allclose(summed(planes[:1], ("clear", "cloud"), ("cloud",), what="x"), 0.1)
+    with pytest.raises(ModelError, match="none of which"):
+        summed(planes, ("a", "b", "c"), ("cloud",), what="x")
+
+
+def test_the_published_tables_hold_three_rows_that_cannot_be_right():
+    rows = printed_rows()
+    assert len(rows) == 42
+    wrong = [(c.printed.trained, c.printed.tested, c.printed.model) for c in check_rows(rows) if c.complaint]
+    assert wrong == [
+        ("Biome", "95-Cloud", "YOLOv8"), ("SPARCS", "Biome", "Cloud-Net"), ("SPARCS", "95-Cloud", "YOLOv8")
+    ]  # fmt: skip
+
+
+def test_the_cloud_fractions_of_the_published_test_sets():
+    rows = printed_rows()
+    found = {name: common_fraction([r for r in rows if r.tested == name]) for name in ("SPARCS", "Biome", "95-Cloud")}
+    assert found == pytest.approx({"SPARCS": 0.1523, "Biome": 0.5463, "95-Cloud": 0.4757}, abs=2e-4)
+
+
+def test_the_misprinted_auc_and_a_confusion_matrix_of_the_published_tables():
+    by_row = {(c.printed.trained, c.printed.tested, c.printed.model): c for c in check_rows(printed_rows())}
+    assert by_row["SPARCS", "Biome", "Cloud-Net"].auc_expected == pytest.approx(0.8509, abs=5e-5)
+    rates = by_row["Biome", "SPARCS", "U-Net++"].rates
+    assert (rates.tpr, rates.fpr, rates.precision) == pytest.approx((0.906, 0.439, 0.271), abs=1e-3)
+
+
+def test_coverage_is_not_recall():
+    sparcs = [row for row in printed_rows() if row.tested == "SPARCS"]
+    found = [recover_recall(row.auc, row.dice, row.coverage) for row in sparcs]
+    fractions = [rates.cloud_fraction for rates in found if rates]
+    assert max(fractions) - min(fractions) > 0.2
+
+
+def test_a_dice_that_contradicts_iou_is_seen(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("trained,tested,model,auc,dice,iou,coverage\nA,B,U-Net,0.9,0.8,0.7,0.95\n")
+    assert "contradict" in check_rows(printed_rows(path))[0].complaint
+    path.write_text("trained,tested\nA,B\n")
+    with pytest.raises(OptionError, match="columns"):
+        printed_rows(path)
+
+
+def results_of(cells, cards=("pooled",)):
+    sets = tuple(
+        JudgedSet(
+            name=name, dataset=name, digest="d", split_digest="s", bands=("red",), classes=("clear", "cloud"),
+            positive=("cloud",), counts={}, split="test", is_trained_on=name == "Biome", is_judged=True,
+        )
+        for name in ("Biome", "SPARCS")
+    )  # fmt: skip
+    names = dict.fromkeys(cell.model for cell in cells)
+    return Results(
+        name="x", created="2026-01-01T00:00:00+00:00", seconds=1, clearscene="0", seed=0,
+        hardware=Hardware(processor="p", cores=2, threads=1, device="cpu", python="3", system="Linux"),
+        protocols=tuple(find_card(card) for card in cards), sets=sets,
+        models=tuple(Model(name=name, kind="network", parameters=1234) for name in names), cells=tuple(cells),
+    )  # fmt: skip
+
+
+def cell_of(model, iou, *, train_set="Biome", test_set="SPARCS", protocol="pooled", **values):
+    metrics = {"iou": Number(value=iou), "dice": Number(value=iou), "ece": Number(value=iou)}
+    status = "done" if iou is not None else "failed"
+    return Cell(
+        id=f"{model}-{test_set}-{protocol}-{train_set}", key="k", model=model, train_set=train_set, test_set=test_set,
+        protocol=protocol, status=status, metrics=metrics if iou is not None else {}, **values,
+    )  # fmt: skip
+
+
+def test_the_best_is_bold_and_of_errors_the_lowest():
+    results = results_of([cell_of("U-Net", 0.61), cell_of("RS-Net_2", 0.72), cell_of("peer", 0.5, train_set=None)])
+    (table,) = main_tables(results, results.protocols[0])
+    (block,) = table.blocks
+    heads = list(table.heads)
+    assert block.title == "Trained on Biome and tested on SPARCS"
+    best = {line.name: {heads[i] for i in line.best} for line in block.lines}
+    assert best == {"U-Net": set(), "RS-Net_2": {"IoU", "Dice"}, "peer": {"ECE"}}
+    text = to_markdown(table)
+    assert "| RS-Net_2 | **0.7200** |" in text
+    assert "| peer† | 0.5000 |" in text
+    latex = to_latex(table)
+    assert r"RS-Net\_2 & \textbf{0.7200}" in latex
+    assert r"peer$^\dagger$" in latex
+    assert latex.count(r"\\") == 1 + 1 + 3
+    line = next(line for line in to_csv(table).splitlines() if "U-Net" in line)
+    assert line.split(",")[:3] == ["Trained on Biome and tested on SPARCS", "U-Net", "0.6100"]
+    assert "1234" in line
+
+
+def test_equal_values_are_both_best_and_a_single_one_is_not():
+    results = results_of([cell_of("a", 0.50001), cell_of("b", 0.50002)])
+    (table,) = main_tables(results, results.protocols[0])
+    assert all(line.best for line in table.blocks[0].lines)
+    (table,) = main_tables(results_of([cell_of("a", 0.5)]), results.protocols[0])
+    assert not table.blocks[0].lines[0].best
+
+
+def test_a_failed_cell_is_shown_with_its_reason():
+    results = results_of([cell_of("a", 0.5), cell_of("b", None, error="it has no nir")])
+    (table,) = main_tables(results, results.protocols[0])
+    assert table.blocks[0].lines[1].cells[0] == "failed"
+    assert "b on SPARCS failed: it has no nir" in table.notes
+
+
+def test_protocols_never_share_a_table_unless_asked():
+    cells = [cell_of("a", 0.5), cell_of("a", 0.9, protocol="benchcloudvision-code")]
+    results = results_of(cells, ("pooled", "benchcloudvision-code"))
+    for card, value in zip(results.protocols, ("0.5000", "0.9000"), strict=True):
+        text = "".join(to_markdown(table) for table in main_tables(results, card))
+        assert value in text
+        assert ({"0.5000", "0.9000"} - {value}).pop() not in text
+    mixed = to_markdown(mixed_table(results, ("iou",)))
+    assert "0.5000" in mixed
+    assert "0.9000" in mixed
+
+
+def test_numbers_that_are_not_finite_are_null_in_json():
+    text = cell_of("a", 0.5, seconds=math.nan).model_dump_json()
+    assert '"seconds":null' in text
+    assert Card.model_validate(find_card("pooled").model_dump(mode="json")) == find_card("pooled")

@@ -1,0 +1,49 @@
+"""What the benchmarks of fusing measure with, against others and by hand."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+import fusion_measures as measures  # it lies beside the package
+
+
+def test_ssim_is_that_of_scikit_image():
+    metrics = pytest.importorskip("skimage.metrics", reason="scikit-image is not installed")
+    rng = np.random.default_rng(1)
+    one = rng.uniform(0, 0.36, (2, 40, 50))
+    other = one + rng.normal(0, 0.03, one.shape)
+    wanted = [
+        metrics.structural_similarity(
+            *(a, b), data_range=0.36, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+        )
+        for a, b in zip(one, other, strict=True)
+    ]
+    assert measures.ssim(one, other, span=0.36) == pytest.approx(np.mean(wanted), abs=1e-6)
+    assert measures.ssim(one, one, span=0.36) == pytest.approx(1)
+
+
+def test_the_published_mean_darkens_with_the_number_of_images():
+    ones = np.ones((6, 1, 2, 2), np.float32)
+    assert measures.wrong_mean(ones[:2]).max() == pytest.approx(0.75)
+    assert measures.wrong_mean(ones).max() == pytest.approx(sum(6.0**-k for k in range(1, 7)))
+    np.testing.assert_allclose(measures.classical("mean", ones), 1)
+
+
+def test_scores_of_counts_by_hand():
+    counts = measures.confusion(np.array([0, 0, 0, 1, 255]), np.array([0, 0, 1, 1, 0]), 2)
+    assert counts.tolist() == [[2, 1], [0, 1]]
+    found = measures.scores(counts)
+    assert found["accuracy"] == pytest.approx(3 / 4)
+    assert found["mIoU"] == pytest.approx((2 / 3 + 1 / 2) / 2)
+    assert found["fwIoU"] == pytest.approx(0.75 * 2 / 3 + 0.25 / 2)
+
+
+def test_quality_weighs_by_softmax_or_chooses():
+    stack = np.stack([np.zeros((1, 1, 2)), np.ones((1, 1, 2))]).astype(np.float32)
+    logits = np.array([[[0.0, 5.0]], [[np.log(3.0), 0.0]]], np.float32)
+    soft = measures.by_quality(stack, logits)
+    assert soft.ravel().tolist() == pytest.approx([0.75, 1 / (1 + np.exp(5))], abs=1e-6)
+    assert measures.by_quality(stack, logits, hard=True).ravel().tolist() == [1, 0]
