@@ -11,6 +11,7 @@ from clearscene.errors import BandError, OptionError, SceneError
 from clearscene.fusion.aligning import shifted, whole_offset
 from clearscene.fusion.checks import agree
 from clearscene.fusion.image import FuseImage, Part, in_order
+from clearscene.fusion.members import Overview, find_reference
 from clearscene.fusion.options import FuseOptions
 from clearscene.fusion.placing import coarser, common_grid, place_of
 from clearscene.fusion.plan import nodata_for
@@ -199,3 +200,16 @@ def test_the_record_of_options_tells_what_was_chosen():
     options = FuseOptions(method="median", bands={"red": 3}, masks=("a", "b"), align=True, workers=7)
     assert options.record() == {"method": "median", "bands": "red=3", "masks": "a,b", "align": "yes"}
     assert SimpleNamespace(**FuseOptions().record()) == SimpleNamespace()
+
+
+def test_the_reference_is_the_best_of_those_that_show_nearly_all():
+    valid = np.ones((4, 5), bool)
+    few = valid & (np.arange(5) < 2)
+    views = [
+        Overview(np.full((1, 4, 5), value, np.float32), good, good)
+        for value, good in ((1, valid), (2, valid), (9, few))
+    ]
+    images = [SimpleNamespace(name=name, path=f"{name}.tif") for name in "abc"]
+    assert find_reference(images, views, "", qualities=[0.1, 0.4, 0.9]) == 1
+    assert find_reference(images, views, "", qualities=[0.5, 0.4, 0.9]) == 0
+    assert find_reference(images, views, "c", qualities=[0.5, 0.4, 0.1]) == 2

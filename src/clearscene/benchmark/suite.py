@@ -70,6 +70,7 @@ class TrainingEntry(_Section):
     optimizer: str | None = None
     schedule: str | None = None
     patience: int | None = Field(default=None, ge=1)
+    warmup_steps: int | None = Field(default=None, ge=0, description="Steps until the full learning rate; default 100.")
     augment: bool | None = Field(default=None, description="Flips and quarter turns; the benchmark's code has none.")
     pretrained: bool | None = None
     max_val_chips: int | None = Field(default=None, ge=1)

@@ -43,7 +43,7 @@ def training_values(suite: Suite, model: ModelEntry, entry: SetEntry, *, prepare
         },
         "loss": _given(name=chosen.loss or _loss(known.loss, len(prepared.classes))),
         "optimizer": _given(name=optimizer, lr=lr),
-        "schedule": _given(kind=chosen.schedule or _known(known.schedule, SCHEDULES)),
+        "schedule": _given(kind=chosen.schedule or _known(known.schedule, SCHEDULES), warmup_steps=chosen.warmup_steps),
         "run": _given(
             seed=suite.seed if chosen.seed is None else chosen.seed,
             epochs=chosen.epochs or known.training.epochs,

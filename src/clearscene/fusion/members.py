@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,7 @@ __all__ = [
     "fit_tones",
     "judge_all",
     "look_over",
+    "mean_qualities",
     "open_members",
     "register_all",
     "stretch_of",
@@ -105,15 +106,20 @@ def look_over(image: FuseImage, setting: Setting, *, shift: Shift | None = None)
         return Overview(np.asarray(pixels.data, reader.dtype), pixels.valid, good)
 
 
-def find_reference(images: Sequence[FuseImage], views: Sequence[Overview], wanted: str) -> int:
-    """Place of the reference: the image named, or of those with nearly the most good pixels the most usual one.
+def find_reference(
+    images: Sequence[FuseImage], views: Sequence[Overview], wanted: str, *, qualities: Sequence[float] = ()
+) -> int:
+    """Place of the reference: the image named, or the best of those with nearly the most good pixels.
 
-    The most usual one is nearest to the median of all overviews: without masks a cloudy image is as good as any,
-    but it looks like no other. Overviews are of one band here.
+    The best one has the highest of the `qualities`; without them it is the most usual one, nearest to the median of all
+    overviews, which may be cloudy if most images are. Overviews are of one band here.
 
     Raises:
         OptionError: No image has that name, or more than one.
     """
+    if not wanted and qualities:
+        n_good = np.array([view.good.sum() for view in views])
+        return int(np.argmax(np.where(n_good >= NEARLY * n_good.max(), qualities, -np.inf)))
     if not wanted:
         return _most_usual([view.data[0] for view in views], [view.good for view in views])
     found = [place for place, image in enumerate(images) if wanted in (image.name, image.path)]
@@ -133,6 +139,22 @@ def _most_usual(pictures: Sequence[Floats], goods: Sequence[NDArray[np.bool_]]) 
         for picture, here in zip(pictures, goods, strict=True)
     ]
     return int(np.argmin(np.where(n_good >= NEARLY * n_good.max(), off, np.inf)))
+
+
+def mean_qualities(
+    images: Sequence[FuseImage], setting: Setting, model: QualityModel, *, folder: Path, stretch: Stretch
+) -> list[float]:
+    """Mean quality of each image, small, where it is valid; -inf where it is nowhere. Files in `folder`."""
+    folder.mkdir()
+    grid, _ = coarser(setting.grid, OVERVIEW)
+    small = replace(setting, grid=grid)
+    maps = judge_all(images, small, model, folder=folder, shifts={}, stretch=stretch, progress=lambda _: None)
+    result = []
+    for image in images:
+        valid = look_over(image, setting).good
+        quality = maps[image.path].read(grid.window)[valid]
+        result.append(float(quality.mean()) if quality.size else -np.inf)
+    return result
 
 
 def register_all(

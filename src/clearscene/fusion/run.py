@@ -22,6 +22,7 @@ from clearscene.fusion.members import (
     fit_tones,
     judge_all,
     look_over,
+    mean_qualities,
     open_members,
     register_all,
     stretch_of,
@@ -189,7 +190,12 @@ class FuseJob:
             view = look_over(image, setting)
             views.append(Overview(view.data[places].mean(axis=0, keepdims=True), view.valid, view.good))
             samples.append(view.data[places][:, view.valid].ravel().astype(np.float32))
-        return find_reference(images, views, setting.options.reference), samples
+        wanted, model = setting.options.reference, self.prepared.model
+        qualities: list[float] = []
+        if model is not None and not wanted:
+            stretch = stretch_of(images, setting, samples)
+            qualities = mean_qualities(images, setting, model, folder=self.folder / "overview", stretch=stretch)
+        return find_reference(images, views, wanted, qualities=qualities), samples
 
     def _judge(
         self, images: Sequence[FuseImage], setting: Setting, *, stretch: Stretch, moved: Mapping[str, Shift]

@@ -47,12 +47,12 @@ class Trained:
     sets: tuple[ChipSet | SemanticSet, ...]
     """Chips whose validation split measures it."""
     architecture: str
-    semantic: "SemanticLook | None" = None
-    """How a semantic network sees its chips; None of all others."""
     pool: Pool | None = None
     """How the screening head makes a tile's logits of its cells'; None if it has no cells."""
     record: Mapping[str, Any] = field(default_factory=dict)
     """What the training wrote down about itself, for the card."""
+    semantic: SemanticLook | None = None
+    """How a semantic network sees its chips; None of all others."""
 
     @property
     def n_parameters(self) -> int:
