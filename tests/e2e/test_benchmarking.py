@@ -13,6 +13,7 @@ from clearscene.benchmark.card import find_card
 from clearscene.benchmark.classes import positive_of
 from clearscene.benchmark.drawing import draw_all
 from clearscene.benchmark.evaluate import Target, count
+from clearscene.benchmark.overlays import BOTH, DIM, FOUND, TRUE, WASH
 from clearscene.benchmark.results import Results, read_results, schema_text
 from clearscene.benchmark.run import run_suite
 from clearscene.benchmark.suite import parse_suite
@@ -182,6 +183,45 @@ def test_a_card_for_another_split_fails_alone(sets, tmp_path):
     assert results.cell("U-Net", "A", "A", "pooled").pictures
 
 
+def test_a_card_that_forbids_a_band_costs_no_other_card(sets, tmp_path):
+    strict = find_card("pooled").model_copy(update={"name": "green-only", "bands": ("green",)})
+    suite = suite_of(sets, protocols=["pooled"], models=MODELS[2:])
+    suite = suite.model_copy(update={"cards": (strict, *suite.cards)})
+    results = run_suite(suite, tmp_path, Follower(), makers=FakeMakers().makers())
+    assert {(cell.protocol, cell.status) for cell in results.cells} == {("green-only", "failed"), ("pooled", "done")}
+    assert results.cell("peer | *one*", None, "A", "pooled").pictures
+
+
+def test_a_threshold_is_not_looked_for_where_it_is_judged(sets, tmp_path):
+    code = find_card("benchcloudvision-code")
+    rule = code.threshold.model_copy(update={"rule": "best-iou-on-val"})
+    honest = code.model_copy(update={"name": "honest", "threshold": rule})
+    suite = suite_of(sets, protocols=["pooled"], models=MODELS[2:])
+    suite = suite.model_copy(update={"cards": (honest, *suite.cards)})
+    results = run_suite(suite, tmp_path, Follower(), makers=FakeMakers().makers())
+    by_cell = {(cell.test_set, cell.protocol): cell for cell in results.cells}
+    assert {key: cell.status for key, cell in by_cell.items()} == {
+        ("A", "honest"): "done", ("A", "pooled"): "done", ("B", "honest"): "failed", ("B", "pooled"): "done",
+    }  # fmt: skip
+    assert "B is judged on 'all', which holds it" in by_cell["B", "honest"].error
+
+
+def test_other_weights_in_the_same_folder_are_judged_again(sets, tmp_path):
+    folder = level_folder(tmp_path / "level")
+    suite = suite_of(sets, protocols=["pooled"], models=[{"name": "ours", "model": str(folder)}])
+
+    def loaded():
+        makers = FakeMakers()
+        run_suite(suite, tmp_path / "out", Follower(), makers=makers.makers())
+        return makers.loaded
+
+    assert loaded() == ["ours", "ours"]
+    assert loaded() == []
+    content = (folder / "model.onnx").read_bytes()
+    (folder / "model.onnx").write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert loaded() == ["ours", "ours"]
+
+
 def test_a_card_that_forbids_a_band_fails_the_models_that_read_it(sets, tmp_path):
     card = find_card("pooled").model_copy(update={"name": "green-only", "bands": ("green",)})
     suite = suite_of(sets).model_copy(update={"cards": (card,)})
@@ -226,15 +266,25 @@ def test_tables_figures_and_pictures_are_there(finished):
     assert len(results.cell("U-Net", "A", "B", "pooled").pictures) == 2
 
 
-def test_overlays_are_blue_green_and_both(finished):
+def test_overlays_are_blue_green_and_both(sets, finished):
     out, results = finished
     picture = results.cell("U-Net", "A", "B", "pooled").pictures[0]
-    drawn = cv2.imread(str(out / picture.path)).astype(int)[..., ::-1]
-    plain = cv2.imread(str(out / Path(picture.path).parent / f"{picture.chip.replace('_', '-')}.png")).astype(int)
-    red, green, blue = (drawn - drawn[..., :1] + plain[..., 2:] - plain[..., ::-1]).transpose(2, 0, 1)
-    assert (red == 0).all()
-    assert ((green > 60) & (blue > 60)).mean() > 0.05
-    assert (blue > green + 60).any()
+    drawn, plain = (
+        cv2.imread(str(out / Path(picture.path).with_name(name)))[..., ::-1].astype(float)
+        for name in (Path(picture.path).name, f"{picture.chip.replace('_', '-')}.png")
+    )
+    chips = PreparedSet.open(sets / "b")
+    record = next(record for record in chips.records() if record.id == picture.chip)
+    mask = chips.mask(record)
+    found = BrightRow("x").probability(chips.image(record, ("red", "green")), ("red", "green")) >= 0.5
+    is_line = (drawn == FOUND).all(axis=-1) | (drawn == TRUE).all(axis=-1)
+    assert not is_line[~found & (mask != 1)].any()
+    for where, color in ((found & (mask == 0), FOUND), (~found & (mask == 1), TRUE), (found & (mask == 1), BOTH)):
+        expected = plain * DIM * (1 - WASH) + np.array(color) * WASH
+        assert where.any()
+        assert np.abs(drawn - expected)[where & ~is_line].max(initial=0) <= 1
+    rest = (~found & (mask == 0)) | (mask == 255)
+    assert np.abs(drawn - plain * DIM)[rest & ~is_line].max() <= 1
 
 
 class _Reader(HTMLParser):

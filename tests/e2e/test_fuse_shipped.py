@@ -71,7 +71,7 @@ def test_one_band_falls_back_to_the_medoid_and_says_so(tmp_path):
 def test_numbers_of_no_known_scale_are_remarked_on(tmp_path):
     paths = written(tmp_path, spoiled(14.0, np.uint16)[0])
     done = clearscene("fuse", *paths, "--out", tmp_path / "f.tif", "--bands", "red=1,green=2,blue=3", check=0)
-    assert "--scale, as 0.0001" in done.stderr
+    assert "as if it were value * 0.0001" in done.stderr
 
 
 def test_the_shipped_model_is_small_and_says_what_it_is():

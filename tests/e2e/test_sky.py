@@ -8,6 +8,7 @@ import pytest
 import clearscene as package
 from clearscene.models.zoo import find_model
 from clearscene.sky.photo import stored
+from clearscene.sky.run import sky_batch
 from tests.command import clearscene
 from tests.sky_photos import blue_model, indoors, read_gray, scene, write_photo
 
@@ -58,15 +59,17 @@ def test_a_bad_photo_stops_nothing(photos, model):
 
 
 @pytest.mark.parametrize(
-    ("tool", "name"), [("colmap", "one.JPG.png"), ("odm", "one_mask.JPG"), ("metashape", "one_mask.png")]
+    ("tool", "name"), [("colmap", "one.JPG.png"), ("odm", "one_mask.png"), ("metashape", "one_mask.png")]
 )
 def test_each_tool_gets_its_names(photos, model, tool, name):
     (photos / "broken.jpg").unlink()
     done, out = masked(photos, model, "--for", tool)
     assert done.returncode == 0
     mask = read_gray(out / name)
-    assert ((mask < 128) == scene()[1]).mean() > 0.97
-    assert set(np.unique(mask).tolist()) <= {*range(12), *range(244, 256)}  # JPEG rings a little
+    assert ((mask == 0) == scene()[1]).mean() > 0.97
+    assert set(np.unique(mask).tolist()) == {0, 255}
+    turned = read_gray(out / "left" / name.replace("one", "two").replace("JPG", "jpg"))
+    assert turned.shape == (scene()[1].shape if tool == "odm" else scene()[1].shape[::-1])  # OpenSfM turns photos
 
 
 def test_what_is_done_is_skipped(photos, model):
@@ -99,6 +102,88 @@ def test_masks_that_exist_hide_as_well(photos, model, tmp_path):
     assert entry["hidden_percent"] > entry["sky_percent"]
 
 
+def test_another_merge_and_a_missing_heat_map_are_not_done(photos, model, tmp_path):
+    (photos / "broken.jpg").unlink()
+    hides = np.full((*scene()[1].shape, 3), 255, np.uint8)
+    for folder, rows in (("a", 5), ("b", 50)):
+        hides[-rows:] = 0
+        write_photo(tmp_path / folder / "one.png", hides)
+    for folder in "ab":
+        done, out = masked(photos, model, "--merge", tmp_path / folder)
+    assert done.stdout.count("was done") == 2  # for one.JPG the merged mask is another
+    assert (read_gray(out / "one_mask.png")[-50:] == 0).all()
+    hides[-70:] = 0
+    write_photo(tmp_path / "b" / "one.png", hides)
+    merge = ("--merge", tmp_path / "b")
+    assert [masked(photos, model, *merge)[0].stdout.count("was done") for _ in range(2)] == [2, 3]
+    assert [masked(photos, model, *merge, "--heatmap")[0].stdout.count("was done") for _ in range(2)] == [0, 3]
+    assert (out / "one_sky.jpg").is_file()
+
+
+def test_masks_of_others_are_not_replaced(photos, model):
+    (photos / "broken.jpg").unlink()
+    hides = np.full((*scene()[1].shape, 3), 255, np.uint8)
+    hides[-9:] = 0
+    theirs = write_photo(photos.parent / "masks" / "one_mask.png", hides)
+    before = theirs.read_bytes()
+    done, out = masked(photos, model)
+    assert done.returncode == 2
+    assert str(theirs) in done.stderr.replace("\n", "")
+    assert "--merge" in done.stderr
+    assert theirs.read_bytes() == before
+    assert (out / "room_mask.png").is_file()
+    assert masked(photos, model, "--merge", out)[0].returncode == 0
+    merged = read_gray(theirs)
+    assert (merged[-9:] == 0).all()
+    assert ((merged[:-9] == 0) == scene()[1][:-9]).mean() > 0.97
+    assert masked(photos, model, "--merge", out, "--invert")[0].returncode == 2  # it would be read the wrong way round
+    write_photo(out / "room_sky.jpg", hides)
+    assert "place of the heat map" in masked(photos, model, "--heatmap")[0].stderr
+    assert masked(photos, model, "--heatmap", "--overwrite")[0].returncode == 0
+
+
+def test_a_photo_beside_its_mask_is_no_mask(photos, model):
+    beside = ("--model", model, "--device", "cpu", "--workers", 1, "-q", "--for", "odm")
+    clearscene("sky", photos / "room.png", *beside, "-o", photos, "--merge", photos, check=0)
+    assert record_of(photos)["photos"][0]["merged"] is None
+    assert (read_gray(photos / "room_mask.png") == 255).all()
+
+
+def batch(photos, model, out, **more):
+    options = package.SkyOptions(model=str(model), device="cpu", workers=1)
+    return sky_batch(dict.fromkeys(photos), out, options=options, **more)
+
+
+@pytest.mark.parametrize("share", [0, 0.05])
+def test_an_interrupted_batch_is_known_to_the_next(photos, model, tmp_path, monkeypatch, share):
+    monkeypatch.setattr("clearscene.sky.run.SAVING_SHARE", share)
+    one, room = photos / "one.JPG", photos / "room.png"
+
+    def interrupt(photo, stage, _):
+        if (photo, stage) == (str(room), "look"):
+            assert (tmp_path / "out" / "sky.json").is_file() == (share > 0)  # between photos too
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        batch([one, room], model, tmp_path / "out", progress=interrupt)
+    assert [entry["photo"] for entry in record_of(tmp_path / "out")["photos"]] == [str(one)]
+    assert batch([one, room], model, tmp_path / "out").skipped == {str(one)}
+
+
+def test_the_record_keeps_what_other_calls_made(photos, model, tmp_path):
+    one, room = photos / "one.JPG", photos / "room.png"
+    batch([one], model, tmp_path)
+    other = package.SkyOptions(model=str(model), device="cpu", workers=1, threshold=200)
+    made = sky_batch({room: None}, tmp_path, options=other)
+    assert [entry.photo for entry in made.done] == [str(room)]
+    entries = {entry["photo"]: entry for entry in record_of(tmp_path)["photos"]}
+    assert entries[str(room)]["made_with"] is None
+    assert entries[str(one)]["made_with"]["threshold"] == 128
+    assert batch([one, room], model, tmp_path).skipped == {str(one)}  # each by its own options
+    (tmp_path / "one_mask.png").unlink()
+    assert [entry.photo for entry in batch([room], model, tmp_path).record.photos] == [str(room)]
+
+
 def test_polarity_heat_map_and_json(photos, model):
     (photos / "broken.jpg").unlink()
     done, out = masked(photos, model, "--invert", "--heatmap", "--json", "--no-refine", "--no-mirror")
@@ -128,6 +213,8 @@ def test_two_photos_with_one_mask_are_told(tmp_path, model):
     assert "would be that of" in done.stderr
     out = tmp_path / "colmap"
     clearscene("sky", tmp_path / "p", "--model", model, "-q", "--device", "cpu", "-o", out, "--for", "colmap", check=0)
+    heat = (tmp_path / "p", "--model", model, "-q", "--device", "cpu", "-o", out, "--for", "colmap", "--heatmap")
+    assert "its heat map a_sky.jpg would be that of" in clearscene("sky", *heat).stderr.replace("\n", "")
 
 
 def test_wrong_words_are_explained(tmp_path, model):

@@ -11,7 +11,7 @@ from clearscene.datasets.landsat_values import NUMBERS, landsat_values
 from clearscene.datasets.layout import SceneEntry
 from clearscene.datasets.overlap import Shown, audit
 from clearscene.datasets.prepare import chip_starts
-from clearscene.datasets.splitting import Shares, split_scenes
+from clearscene.datasets.splitting import Shares, published_splits, split_scenes
 
 
 @given(length=st.integers(1, 900), size=st.integers(16, 300), data=st.data())
@@ -55,6 +55,20 @@ def test_scenes_are_dealt_by_group(sizes, shares, seed, n_biomes):
             dealt = sum(by_group[g] == {name} for g in here)
             assert abs(dealt - counts[name] * len(here) / len(sizes)) < 2
     assert split_scenes(entries[::-1], shares, seed=seed, by_biome=True) == found
+
+
+published = st.tuples(st.integers(0, 5), st.sampled_from(["train", "val", "test", None]))
+
+
+@given(scenes=st.lists(published, min_size=1, max_size=30), val_share=st.sampled_from([0, 10, 50]))
+def test_no_group_trains_and_validates(scenes, val_share):
+    scenes = [*scenes, (0, "train")]
+    entries = [SceneEntry(str(i), f"g{group}", {}, split=split) for i, (group, split) in enumerate(scenes)]
+    found = published_splits(entries, val_share=val_share, seed=0)
+    assert set(found) == {e.id for e in entries if e.split}
+    groups = {name: {e.group for e in entries if found.get(e.id) == name} for name in ("train", "val")}
+    assert not groups["train"] & groups["val"]
+    assert all((found[e.id] == "test") == (e.split == "test") for e in entries if e.split)
 
 
 boxes = st.builds(lambda x, y, w, h: (x, y, x + w, y + h), *[st.integers(0, 9)] * 2, *[st.integers(1, 4)] * 2)

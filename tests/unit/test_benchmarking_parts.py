@@ -1,6 +1,7 @@
 """Cards, suites, classes, published tables, and tables of results."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,8 +10,13 @@ from clearscene.benchmark.band_sets import BAND_SETS
 from clearscene.benchmark.card import Card, find_card, shipped_cards
 from clearscene.benchmark.classes import binary_truth, positive_of, summed
 from clearscene.benchmark.consistency import check_rows, common_fraction, printed_rows, recover_recall
+from clearscene.benchmark.evaluate import Sample
+from clearscene.benchmark.keeping import weights_of
+from clearscene.benchmark.onnx_row import OnnxRow
+from clearscene.benchmark.overlays import BOTH, DIM, FOUND, TRUE, WASH, draw_overlay
 from clearscene.benchmark.results import Cell, Hardware, JudgedSet, Model, Number, Results
-from clearscene.benchmark.suite import parse_suite
+from clearscene.benchmark.rows import SemanticRow, folder_of
+from clearscene.benchmark.suite import ModelEntry, parse_suite
 from clearscene.benchmark.table_files import to_csv, to_latex, to_markdown
 from clearscene.benchmark.tables import main_tables, mixed_table
 from clearscene.errors import ModelError, OptionError
@@ -98,7 +104,12 @@ def test_band_sets_make_one_row_each(tmp_path):
         ({"models": [{"name": "U-Net", "peer": "a"}, {"name": "u net", "peer": "b"}]}, "one name, or nearly"),
         ({"sets": [{"name": "a", "folder": "a", "test": False}]}, "no set is judged"),
         ({"sets": [{"name": "a", "folder": "a", "train": False}]}, "to be trained"),
+        ({"models": [{"name": "a", "network": "u", "band_sets": ["rgb", "rgb"]}]}, "one name, or nearly"),
+        ({"models": [{"name": "a", "network": "u", "band_sets": ["rgb"]}, {"name": "a RGB", "peer": "b"}]}, "nearly"),
         ({"sets": [{"name": "a", "folder": "a", "split": "all"}]}, "cannot be judged"),
+        ({"sets": [{"name": "a", "folder": "a", "split": "val"}]}, "cannot be judged"),
+        ({"sets": [*SETS, {"name": "b", "folder": "x/../made", "train": False, "split": "all"}]}, "Made trains on"),
+        ({"sets": [*SETS, {"name": "b", "folder": "made", "train": False, "split": "train"}]}, "Made trains on"),
         ({"training": {"epochs": 0}}, "greater than or equal to 1"),
         ({"protocols": ["none"]}, "no protocol card"),
         ({"protocols": ["pooled", "pooled"]}, "one name"),
@@ -138,6 +149,66 @@ def test_probabilities_of_several_classes_add_up():
     np.testing.assert_allclose(summed(planes[:1], ("clear", "cloud"), ("cloud",), what="x"), 0.1)
     with pytest.raises(ModelError, match="none of which"):
         summed(planes, ("a", "b", "c"), ("cloud",), what="x")
+
+
+PLANE = np.array([[0.1, 0.6, 0.9], [0.2, 0.3, 0.5]], np.float32)
+TWO = ("cloud", "clear")
+
+
+@pytest.mark.parametrize(("positive", "expected"), [("clear", PLANE), ("cloud", 1 - PLANE)])
+def test_one_plane_of_two_classes_is_turned_where_the_first_is_looked_for(positive, expected):
+    net = SimpleNamespace(bands=("red",), classes=TWO, predict=lambda image: image)
+    row = SemanticRow("x", net, (positive,))
+    np.testing.assert_allclose(row.probability(PLANE[None], ("red",)), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("positive", "expected"), [("clear", PLANE), ("cloud", 1 - PLANE)])
+def test_one_logit_of_a_model_folder_is_turned_as_well(positive, expected):
+    manifest = SimpleNamespace(
+        task="cloud_cover",
+        input=SimpleNamespace(bands=("red",)),
+        tiles=SimpleNamespace(tile_size=32, overlap=8),
+        classes=[SimpleNamespace(name=name) for name in TWO],
+    )
+    model = SimpleNamespace(
+        manifest=manifest, prepare=lambda part, valid: part, segment=lambda seen: np.log(seen / (1 - seen))
+    )
+    found = OnnxRow("x", model, (positive,)).probability(PLANE[None], ("red",))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_weights_are_known_by_their_bytes(tmp_path):
+    assert weights_of(None) == weights_of(tmp_path / "none") == []
+    for name in ("best.pt", "model.onnx", "model.toml", "log.csv"):
+        (tmp_path / name).write_bytes(name.encode())
+    first = weights_of(tmp_path)
+    assert [line.split()[0] for line in first] == ["best.pt", "model.onnx", "model.toml"]
+    (tmp_path / "log.csv").write_bytes(b"more")
+    (tmp_path / "best.pt").touch()
+    assert weights_of(tmp_path) == first
+    (tmp_path / "best.pt").write_bytes(b"BEST.pt")
+    assert [a == b for a, b in zip(first, weights_of(tmp_path), strict=True)] == [False, True, True]
+
+
+def test_where_the_weights_of_an_entry_lie(tmp_path):
+    network, peer = ModelEntry(name="x", network="unet"), ModelEntry(name="x", peer="ukis-4b")
+    assert folder_of(network, tmp_path) == tmp_path
+    assert folder_of(network, ModelError("it failed")) is None
+    assert folder_of(peer, None) is None
+    assert folder_of(ModelEntry(name="x", model=str(tmp_path / "none")), None) is None
+
+
+def test_masks_are_washed_over_the_image_in_three_colors():
+    picture = np.random.default_rng(0).integers(0, 255, (24, 40, 3), np.uint8)
+    found, true = np.zeros((2, 24, 40), np.uint8)
+    found[:, 10:30], true[:, 20:] = 1, 1
+    true[-4:] = 255
+    drawn = draw_overlay(picture, Sample(None, found.astype(np.float32), true), 0.5).astype(float)
+    for cols, color in ((slice(12, 18), FOUND), (slice(32, 38), TRUE), (slice(22, 28), BOTH)):
+        part = slice(2, 18), cols
+        np.testing.assert_allclose(drawn[part], picture[part] * DIM * (1 - WASH) + np.array(color) * WASH, atol=0.51)
+    for part in ((slice(0, 24), slice(0, 10)), (slice(20, 24), slice(0, 40))):
+        np.testing.assert_allclose(drawn[part], picture[part] * DIM, atol=0.51)
 
 
 def test_the_published_tables_hold_three_rows_that_cannot_be_right():

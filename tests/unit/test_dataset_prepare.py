@@ -189,6 +189,12 @@ class TestSplits:
         with pytest.raises(OptionError, match="no published"):
             published_splits(entries_of(3), val_share=10, seed=0)
 
+    def test_a_group_that_validates_does_not_train(self):
+        splits = {"a": "train", "b": "val", "c": "train", "d": "test", "e": None}
+        entries = [SceneEntry(name, "far" if name == "c" else "near", {}, split=s) for name, s in splits.items()]
+        found = published_splits(entries, val_share=10, seed=0)
+        assert found == {"a": "val", "b": "val", "c": "train", "d": "test"}
+
     @pytest.mark.parametrize("text", ["80/10", "80/10/20", "a/b/c", "110/-5/-5"])
     def test_wrong_shares(self, text):
         with pytest.raises(OptionError):

@@ -10,6 +10,7 @@ from torch import nn  # noqa: E402  # after the check for torch
 from torch.nn import functional  # noqa: E402
 
 from clearscene.errors import TrainingError  # noqa: E402
+from clearscene.training import quality_chips  # noqa: E402
 from clearscene.training.chips import Batch, Place  # noqa: E402
 from clearscene.training.config import ScheduleConfig, parse_config  # noqa: E402
 from clearscene.training.fusion_chips import FusionTrainChips, FusionValChips, collate_places, resized  # noqa: E402
@@ -242,3 +243,14 @@ def test_good_and_bad_are_told_apart_at_0():
     counts = QualityCounts()
     counts.add_logits(np.array([[[0, 0, 1, 5, 255]]], np.uint8), np.array([[[1.0, -1.0, -1.0, 1.0, 1.0]]], np.float32))
     assert counts.counts.tolist() == [[1, 1], [1, 1]]
+
+
+def test_a_faint_defect_over_cloud_does_not_make_it_better():
+    mask = np.zeros((4, 6), np.uint8)
+    mask[:, 2:4], mask[:, 4:] = 1, 255
+    chip = MaskChip(np.full((4, 6, 4), 0.2, np.float32), mask, has_nir=True)
+    everywhere = np.ones((4, 6), bool)
+    faint = quality_chips._marked(chip, chip.data, everywhere, value=quality_chips.FAINT).mask
+    assert faint.tolist() == [[6, 6, 1, 1, 255, 255]] * 4
+    lost = quality_chips._marked(chip, chip.data, everywhere, value=quality_chips.LOST).mask
+    assert lost.tolist() == [[5, 5, 5, 5, 255, 255]] * 4

@@ -75,6 +75,39 @@ def test_digests(tmp_path):
     assert one.split_digest == split_digest(one.records())
 
 
+def digest_of(folder, image, mask, about=ABOUT):
+    with PreparedWriter(folder, about) as writer:
+        writer.add(record(), image, mask)
+    return PreparedSet.open(folder).digest
+
+
+def test_the_digest_is_of_pixels_masks_and_names(tmp_path):
+    image, mask = chip()
+    other_image, other_mask = image.copy(), mask.copy()
+    other_image[1, 2, 3] += 0.01
+    other_mask[4, 5] ^= 1
+    found = [
+        digest_of(tmp_path / "same", image, mask),
+        digest_of(tmp_path / "pixel", other_image, mask),
+        digest_of(tmp_path / "mask", image, other_mask),
+        digest_of(tmp_path / "bands", image, mask, replace(ABOUT, bands=("green", "red", "nir"))),
+        digest_of(tmp_path / "classes", image, mask, replace(ABOUT, classes=("cloud", "clear"))),
+    ]
+    assert len(set(found)) == 5
+    assert digest_of(tmp_path / "again", image, mask) == found[0]
+
+
+def test_a_set_without_a_digest_of_its_list_is_read(tmp_path):
+    folder = write(tmp_path / "p")
+    info = json.loads((folder / PREPARED).read_text())
+    info["digest"] = info.pop("list")
+    (folder / PREPARED).write_text(json.dumps(info))
+    assert PreparedSet.open(folder).digest == info["digest"]
+    (folder / CHIPS).write_bytes((folder / CHIPS).read_bytes() * 2)
+    with pytest.raises(DatasetError, match="not the list"):
+        PreparedSet.open(folder)
+
+
 def test_nothing_appears_after_an_error(tmp_path):
     with pytest.raises(DatasetError, match="taken"):
         write(tmp_path / "p", records=[record(), record()])

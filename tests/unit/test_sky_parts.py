@@ -17,7 +17,7 @@ from clearscene.sky.guided import guided, refined
 from clearscene.sky.inputs import find_photos
 from clearscene.sky.masks import heatmap, keep_mask, merged, read_mask
 from clearscene.sky.model import SkyModel
-from clearscene.sky.names import existing_mask, is_mask_name, mask_name
+from clearscene.sky.names import existing_mask, is_heatmap_name, is_mask_name, mask_name
 from clearscene.sky.options import SkyOptions
 from clearscene.sky.photo import orientation_of, read_photo, stored, upright
 from clearscene.sky.squaring import resized
@@ -96,8 +96,8 @@ def test_what_is_no_picture_is_an_error(tmp_path, content):
     [
         ("DSC_1.JPG", "metashape", "DSC_1_mask.png"),
         ("DSC_1.JPG", "colmap", "DSC_1.JPG.png"),
-        ("DSC_1.JPG", "odm", "DSC_1_mask.JPG"),
-        ("a.b.tif", "odm", "a.b_mask.tif"),
+        ("DSC_1.JPG", "odm", "DSC_1_mask.png"),
+        ("a.b.tif", "odm", "a.b_mask.png"),
         ("a.webp", "odm", "a_mask.png"),
         ("a.b.tif", "plain", "a.b_mask.png"),
     ],
@@ -132,6 +132,25 @@ def test_a_folder_gives_its_photos_without_masks(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(OptionError, match="holds no photo"):
         find_photos([str(tmp_path / "empty")])
+
+
+def test_a_photo_of_a_sky_is_no_heat_map(tmp_path):
+    for name in (
+        "blue_sky.jpg",
+        "red_sky.png",
+        "red.jpg",
+        "hill.JPG",
+        "hill_sky.jpg",
+        "out/a_sky.jpg",
+        "out/a_mask.png",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    wanted = ["blue_sky.jpg", "hill.JPG", "red.jpg", "red_sky.png"]
+    assert [p.name for p in find_photos([str(tmp_path)])] == wanted
+    assert [p.name for p in find_photos([str(tmp_path / "*")])] == wanted
+    assert is_heatmap_name("a.b_sky.jpg", ["a.b.JPG.png"])
+    assert not is_heatmap_name("a_sky.jpg", ["a.txt", "a_sky.jpg"])
 
 
 @pytest.mark.parametrize("wrong", [{"target": "blender"}, {"threshold": 0}, {"threshold": 256}, {"workers": 0}])
@@ -193,6 +212,8 @@ def test_a_half_turn_of_a_stored_mask_is_undone(tmp_path):
     mask[:2] = 255
     cv2.imwrite(str(tmp_path / "m.png"), stored(mask, 3))
     np.testing.assert_array_equal(read_mask(tmp_path / "m.png", (6, 9), orientation=3), mask)
+    cv2.imwrite(str(tmp_path / "m.png"), mask)
+    np.testing.assert_array_equal(read_mask(tmp_path / "m.png", (6, 9), orientation=3, is_upright=True), mask)
 
 
 def test_the_guided_filter_is_the_least_squares_fit_of_each_window():

@@ -62,13 +62,15 @@ def summed(
 ) -> NDArray[np.float32]:
     """Probability (row, col) of the classes looked for, of an answer (class or 1, row, col).
 
-    One plane is already that of the second of two classes.
+    One plane is that of the second of two classes; the first has the rest.
 
     Raises:
         ModelError: The model has none of the classes.
     """
-    if len(found) == 1:
+    if len(found) == 1 and len(classes) != 2:
         return np.asarray(found[0], np.float32)
+    if len(found) == 1:
+        found = np.concatenate([1 - found, found])
     places = [i for i, name in enumerate(classes) if name in positive]
     if not places and len(classes) == 2:
         places = [1]

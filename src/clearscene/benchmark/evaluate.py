@@ -42,6 +42,10 @@ class Target:
             )
         return records
 
+    def offered(self, card: Card) -> tuple[str, ...]:
+        """The bands that a card lets a model read."""
+        return tuple(name for name in self.prepared.bands if not card.bands or name in card.bands)
+
     def truth(self, record: PreparedRecord) -> NDArray[np.uint8]:
         """0, 1, or 255 (row, col)."""
         return binary_truth(self.prepared.mask(record), self.prepared.classes, self.positive, ignored=self.ignored)
@@ -98,7 +102,7 @@ def count(
     found: dict[str, Counted] = {}
     passes: dict[tuple[tuple[str, ...], str], list[Card]] = {}
     for card in cards:
-        bands = row.reads([name for name in target.prepared.bands if not card.bands or name in card.bands])
+        bands = row.reads(target.offered(card))
         passes.setdefault((bands, card.scaling), []).append(card)
     for number, ((bands, scaling), group) in enumerate(passes.items()):
         part = _Pass(row, target, tuple(group), bands, is_8_bit=scaling == "8-bit", drawn=drawn)

@@ -16,7 +16,7 @@ from clearscene.benchmark.results import Cell, Picture
 from clearscene.benchmark.rows import Row
 from clearscene.benchmark.suite import SetEntry, key_of
 from clearscene.datasets.prepared import Split
-from clearscene.errors import ClearsceneError, DatasetError
+from clearscene.errors import BandError, ClearsceneError, DatasetError, OptionError
 
 __all__ = ["PICTURES", "Job", "judge_row", "write_picture"]
 
@@ -58,13 +58,16 @@ class Job:
 
 
 def judge_row(row: Row, job: Job, cards: Sequence[Card], *, tell: Callable[[float], None]) -> list[Cell]:
-    """One cell a card, in their order; a card that does not fit the set fails alone.
+    """One cell a card, in their order; a card that does not fit the set or the model fails alone.
 
     Raises:
         ClearsceneError: The model or a chip fails.
         OutputError: A picture cannot be written.
     """
-    fitting = [card for card in cards if not card.split_digest or card.split_digest == job.target.prepared.split_digest]
+    refused = {card.name: error for card in cards if (error := _refusal(row, job, card))}
+    fitting = [card for card in cards if card.name not in refused]
+    if not fitting:
+        return [job.failed(card, refused[card.name]) for card in cards]
     split: Split | None = None if job.entry.split == "all" else job.entry.split
     chips = choose_chips(job.target, split, job.n_pictures)
     drawn = frozenset(record.id for record in chips)
@@ -72,11 +75,34 @@ def judge_row(row: Row, job: Job, cards: Sequence[Card], *, tell: Callable[[floa
     thresholds = _held_out_thresholds(row, job, fitting)
     cells = []
     for card in cards:
-        if card.name not in counted:
-            cells.append(job.failed(card, _other_split(job, card)))
+        if card.name in refused:
+            cells.append(job.failed(card, refused[card.name]))
             continue
         cells.append(_cell(job, card, counted[card.name], thresholds.get(card.name), has_pictures=card is fitting[0]))
     return cells
+
+
+def _refusal(row: Row, job: Job, card: Card) -> ClearsceneError | None:
+    """Why a card cannot judge this model on this set; None if it can."""
+    if card.split_digest and card.split_digest != job.target.prepared.split_digest:
+        return _other_split(job, card)
+    if card.threshold.rule == "best-iou-on-val":
+        if job.entry.split in ("val", "all"):
+            return OptionError(
+                f"{card.name} looks for its threshold on the val split, and {job.entry.name} is judged on"
+                f" {job.entry.split!r}, which holds it.",
+                hint='Set split = "test" of the set, or use a card with a fixed threshold.',
+            )
+        if not job.target.prepared.records("val"):
+            return DatasetError(
+                f"{card.name} looks for its threshold on the val split, and {job.entry.name} has none.",
+                hint="Prepare the set with a share for val, or use a card with a fixed threshold.",
+            )
+    try:
+        row.reads(job.target.offered(card))
+    except BandError as error:
+        return error
+    return None
 
 
 def _other_split(job: Job, card: Card) -> DatasetError:

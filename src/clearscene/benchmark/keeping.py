@@ -8,9 +8,10 @@ from typing import Any
 from clearscene.atomic import output_error, replacing
 from clearscene.benchmark.results import Cell
 
-__all__ = ["digest", "is_trained", "kept_cell", "read_key", "write_key"]
+__all__ = ["digest", "is_trained", "kept_cell", "read_key", "weights_of", "write_key"]
 
 KEY = "benchmark.json"
+WEIGHTS = (".pt", ".onnx", ".toml")
 
 
 def digest(values: Any) -> str:
@@ -41,6 +42,23 @@ def write_key(folder: Path, key: str, *, is_done: bool) -> None:
         raise output_error(error, folder) from error
     with replacing(folder / KEY) as part:
         part.write_text(json.dumps({"key": key, "done": is_done}) + "\n", encoding="utf-8")
+
+
+def weights_of(folder: Path | None) -> list[str]:
+    """SHA-256 of each file of weights and its settings in a folder, by name; none where it cannot be read.
+
+    Law: a file that is touched changes nothing, another byte does.
+    """
+    try:
+        files = sorted(path for path in folder.iterdir() if path.suffix in WEIGHTS) if folder else []
+        return [f"{path.name} {_sha256(path)}" for path in files]
+    except OSError:
+        return []
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def kept_cell(path: Path, key: str) -> Cell | None:

@@ -19,7 +19,7 @@ from clearscene.masking.choose import PEERS
 from clearscene.models.zoo import find_model
 from clearscene.raster.sensors.product import Kind
 
-__all__ = ["Row", "SemanticRow", "load_row", "row_facts"]
+__all__ = ["Row", "SemanticRow", "folder_of", "load_row", "row_facts"]
 
 
 class Row(Protocol):
@@ -99,6 +99,19 @@ def _semantic(name: str, run: Path, positive: tuple[str, ...], *, device: str, t
         ) from error
     torch.set_num_threads(threads)
     return SemanticRow(name, load_semantic(run, device=str(choose_device(device))), positive)
+
+
+def folder_of(entry: ModelEntry, run: object) -> Path | None:
+    """Where the weights of an entry lie; None where that is not known.
+
+    `run` is the folder of its training; anything else, as the error that it ended with, says that there is none.
+    """
+    if isinstance(run, Path) or not entry.model:
+        return run if isinstance(run, Path) else None
+    try:
+        return find_model(entry.model).folder
+    except ModelError:  # its cells say so
+        return None
 
 
 def row_facts(entry: ModelEntry, *, bands: tuple[str, ...], n_classes: int) -> Model:

@@ -27,9 +27,9 @@ from clearscene.benchmark.classes import positive_of
 from clearscene.benchmark.evaluate import Target
 from clearscene.benchmark.hardware import describe_hardware
 from clearscene.benchmark.judging import Job, judge_row
-from clearscene.benchmark.keeping import digest, is_trained, kept_cell, read_key, write_key
+from clearscene.benchmark.keeping import digest, is_trained, kept_cell, read_key, weights_of, write_key
 from clearscene.benchmark.results import RESULTS, Cell, JudgedSet, Model, Results, Training, write_json
-from clearscene.benchmark.rows import Row, load_row, row_facts
+from clearscene.benchmark.rows import Row, folder_of, load_row, row_facts
 from clearscene.benchmark.suite import ModelEntry, SetEntry, Suite, key_of
 from clearscene.benchmark.trained import read_training, train_entry, training_values
 from clearscene.datasets.prepared import PreparedSet
@@ -185,7 +185,7 @@ def _cells(
     target, cards = run.targets[entry.name], run.suite.cards
     trained = read_key(source) if isinstance(source, Path) and train_set else ""
     facts = next(found for found in run.models if found.name == model.name).model_dump(mode="json")
-    made = [model.model_dump(mode="json"), facts, trained, _stamp(model)]
+    made = [model.model_dump(mode="json"), facts, trained, weights_of(folder_of(model, source))]
     decides = [*made, entry.model_dump(mode="json"), target.prepared.digest]
     job = Job(
         model=model.name,
@@ -208,12 +208,6 @@ def _cells(
             kept[cell.protocol] = cell
             write_json(cell, _cell_path(job, cell.protocol))
     return [kept[card.name] for card in cards]
-
-
-def _stamp(model: ModelEntry) -> list[int]:
-    """Size and time of the files of a training that is not ours, so that a newer one is judged again."""
-    files = sorted(model.run.glob("*.pt")) if model.run else []
-    return [number for path in files for number in (path.stat().st_size, path.stat().st_mtime_ns)]
 
 
 def _judge(

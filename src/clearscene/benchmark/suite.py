@@ -5,7 +5,7 @@ Folders and files are relative to the file that names them.
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -51,8 +51,9 @@ class SetEntry(_Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.train and self.test and self.split in ("train", "all"):
-            raise ValueError(f"set {self.name}: what is trained on cannot be judged; split = {self.split!r}")
+        if self.train and self.test and self.split != "test":
+            seen = f"train = true and split = {self.split!r}; trainings see train and val"
+            raise ValueError(f"set {self.name}: what is trained on cannot be judged: {seen}")
         if both := sorted(set(self.positive) & set(self.ignored)):
             raise ValueError(f"set {self.name}: {both} are positive and ignored")
         return self
@@ -143,7 +144,8 @@ class Suite(_Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for what, names in (("sets", [s.name for s in self.sets]), ("models", [m.name for m in self.models])):
+        rows = [model.name for model in self.expanded()]
+        for what, names in (("sets", [entry.name for entry in self.sets]), ("models", rows)):
             keys = [key_of(name) for name in names]
             if len(set(keys)) != len(keys):
                 raise ValueError(f"two {what} have one name, or nearly: {names}")
@@ -152,7 +154,6 @@ class Suite(_Section):
         trained = [model.name for model in self.models if model.is_trained_here]
         if trained and not any(entry.train for entry in self.sets):
             raise ValueError(f"{trained[0]} is to be trained, and no set has train = true")
-        self.expanded()
         return self
 
     def expanded(self) -> tuple[ModelEntry, ...]:
@@ -215,8 +216,21 @@ def _anchored(suite: Suite, folder: Path) -> Suite:
     if len(set(names)) != len(names):
         raise OptionError(f"Two protocol cards have one name: {', '.join(names)}.", hint="Name each card once.")
     sets = tuple(entry.model_copy(update={"folder": folder / entry.folder}) for entry in suite.sets)
+    _check_apart(sets)
     models = tuple(_anchored_model(model, folder) for model in suite.models)
     return suite.model_copy(update={"cards": cards, "sets": sets, "models": models})
+
+
+def _check_apart(sets: Sequence[SetEntry]) -> None:
+    """See that no entry judges what another trains on: one folder may stand under two names."""
+    trained = {entry.folder.resolve(): entry.name for entry in sets if entry.train}
+    for entry in sets:
+        other = trained.get(entry.folder.resolve())
+        if other and entry.test and entry.split != "test":
+            raise OptionError(
+                f"Set {entry.name} judges split {entry.split!r} of a folder that {other} trains on.",
+                hint='Set split = "test": trainings see train and val.',
+            )
 
 
 def _anchored_model(model: ModelEntry, folder: Path) -> ModelEntry:

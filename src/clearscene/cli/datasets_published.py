@@ -124,6 +124,14 @@ def prepare_set(
     )
     typer.echo(f"{out}: {counts}; {', '.join(made.classes)}; {', '.join(made.bands)}")
     typer.echo(f"split {made.split_digest[:12]}, chips {made.digest[:12]}; {time.perf_counter() - started:.1f} s")
+    parts = ("train", "val", "test")
+    empty = [name for name in parts if getattr(options.shares, name) and not made.info["counts"].get(name)]
+    if empty and split == "scene":
+        typer.echo(
+            f"warning: {' and '.join(empty)} came out empty: too few scenes to split. To judge models on all of"
+            " them, use --shares 0/0/100.",
+            err=True,
+        )
 
 
 def overlap(

@@ -38,7 +38,7 @@ def command(  # an option of the command line is a parameter here: there is no s
         str,
         typer.Option(
             "--for",
-            help="Names of the masks: metashape NAME_mask.png, colmap NAME.jpg.png, odm NAME_mask.JPG, plain.",
+            help="Names of the masks: metashape NAME_mask.png, colmap NAME.jpg.png, odm NAME_mask.png upright, plain.",
             rich_help_panel=_OUTPUT,
         ),
     ] = _DEFAULT.target,
@@ -119,7 +119,7 @@ def _table(batch: SkyBatch) -> Table:
     table.add_column("photo", overflow="fold")
     for name in ("sky %", "hidden %", "seconds"):
         table.add_column(name, justify="right", no_wrap=True)
-    for entry in batch.record.photos[:MOST_ROWS]:
+    for entry in batch.done[:MOST_ROWS]:
         took = "was done" if entry.photo in batch.skipped else f"{entry.seconds:.2f}"
         shown = f"{entry.sky_percent:.1f}" if entry.sky_percent or entry.has_sky else "no sky"
         table.add_row(escape(Path(entry.photo).name), shown, f"{entry.hidden_percent:.1f}", took)
@@ -130,21 +130,21 @@ def _table(batch: SkyBatch) -> Table:
 
 def _tell(batch: SkyBatch) -> int:
     """Say on stderr what went wrong and what it cost; the exit code."""
-    record = batch.record
-    if len(record.photos) > MOST_ROWS:
-        typer.echo(f"... and {len(record.photos) - MOST_ROWS} more, all of them in {RECORD}", err=True)
+    record, done = batch.record, batch.done
+    if len(done) > MOST_ROWS:
+        typer.echo(f"... and {len(done) - MOST_ROWS} more, all of them in {RECORD}", err=True)
     for failed in record.failed:
         typer.secho(f"error: {failed.photo}: {failed.error}", fg="red", err=True)
         if failed.hint:
             typer.echo(f"hint: {failed.hint}", err=True)
-    for entry in record.photos:
+    for entry in done:
         for note in entry.notes:
             typer.echo(f"note: {entry.photo}: {note}", err=True)
-    n, memory = len(record.photos) - len(batch.skipped), record.peak_memory_mb
+    n, memory = len(done) - len(batch.skipped), record.peak_memory_mb
     if n:
         peak = "" if memory is None else f", peak {memory:.0f} MB"
-        each = sum(entry.seconds for entry in record.photos if entry.photo not in batch.skipped) / n
+        each = sum(entry.seconds for entry in done if entry.photo not in batch.skipped) / n
         typer.echo(f"{n} photos, {each:.2f} s each, {record.seconds_per_mpx:.2f} s/Mpx{peak}", err=True)
     if record.failed:
-        typer.echo(f"{len(record.failed)} of {len(record.photos) + len(record.failed)} photos failed", err=True)
+        typer.echo(f"{len(record.failed)} of {len(done) + len(record.failed)} photos failed", err=True)
     return 2 if record.failed else 0

@@ -85,7 +85,7 @@ class PreparedSet:
         if not (folder / CHIPS).is_file():
             raise DatasetError(f"{folder} has a {PREPARED} and no {CHIPS}: half of the set is missing.", hint=AGAIN)
         content = (folder / CHIPS).read_bytes()
-        if chips_digest(content) != info["digest"]:
+        if chips_digest(content) != info.get("list", info["digest"]):  # before `list`, `digest` was of the list alone
             raise DatasetError(
                 f"{folder / CHIPS} is not the list of chips that {PREPARED} was written for.", hint=AGAIN
             )

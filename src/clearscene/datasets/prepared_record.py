@@ -19,6 +19,7 @@ __all__ = [
     "Split",
     "chips_digest",
     "record_line",
+    "set_digest",
     "split_digest",
 ]
 
@@ -66,6 +67,15 @@ class PreparedRecord:
 def chips_digest(content: bytes) -> str:
     """SHA-256 of the bytes of `chips.jsonl`."""
     return hashlib.sha256(content).hexdigest()
+
+
+def set_digest(listed: str, content: str, reading: Mapping[str, object]) -> str:
+    """SHA-256 of a whole set: digests of its list and of its pixels, and how they are to be read.
+
+    Law: another pixel, mask, class, order of bands, or scaling gives another digest.
+    """
+    text = json.dumps([listed, content, reading], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def split_digest(records: Sequence[PreparedRecord]) -> str:

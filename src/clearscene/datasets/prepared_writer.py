@@ -26,7 +26,9 @@ from clearscene.datasets.prepared_record import (
     SPLITS,
     PreparedRecord,
     Scaling,
+    chips_digest,
     record_line,
+    set_digest,
     split_digest,
 )
 from clearscene.errors import DatasetError, OutputError
@@ -58,7 +60,7 @@ class PreparedWriter:
     """Writes a set in a `with` block; the folder appears at the end of it, and only if nothing was raised.
 
     Laws: what is read from the set is what was added, to half a stored step; two writings of the same chips
-    have the same digests.
+    have the same digests; another pixel, mask, class or band gives another `digest`.
 
     Raises:
         DatasetError: The folder is there already: without `overwrite`, or it holds more than a set.
@@ -71,6 +73,7 @@ class PreparedWriter:
         self._part = self.folder.with_name(f".{self.folder.name}.{uuid4().hex[:8]}.part")
         self._records: dict[str, PreparedRecord] = {}
         self._split_of: dict[str, str] = {}
+        self._content = hashlib.sha256()
 
     def __enter__(self) -> Self:
         try:
@@ -113,6 +116,8 @@ class PreparedWriter:
             (self._part / named.mask).write_bytes(encoded.tobytes())
         except (OSError, *GDAL_ERRORS) as error:
             raise output_error(error, self.folder) from error
+        for part in (f"{record.id} {stored.shape}".encode(), stored.tobytes(), mask.tobytes()):
+            self._content.update(part)
         self._records[record.id] = named
         self._split_of[record.scene] = record.split
         return named
@@ -143,17 +148,21 @@ class PreparedWriter:
         records = list(self._records.values())
         content = "".join(record_line(record) for record in records).encode()
         counts = Counter(record.split for record in records)
-        about = self.about
+        about, listed = self.about, chips_digest(content)
+        reading = {
+            "bands": list(about.bands),
+            "classes": list(about.classes),
+            "scaling": about.scaling,
+            "size": about.size,
+        }
         info = {
             "format": 1,
             "dataset": about.dataset,
-            "bands": list(about.bands),
-            "classes": list(about.classes),
-            "size": about.size,
+            **reading,
             "overlap": about.overlap,
             "seed": about.seed,
-            "scaling": about.scaling,
-            "digest": hashlib.sha256(content).hexdigest(),
+            "list": listed,
+            "digest": set_digest(listed, self._content.hexdigest(), reading),
             "split_digest": split_digest(records),
             "license": about.license,
             "counts": {split: counts.get(split, 0) for split in SPLITS},

@@ -74,8 +74,8 @@ def split_scenes(
 def published_splits(entries: Sequence[SceneEntry], *, val_share: float, seed: int) -> dict[str, Split]:
     """The split of each scene as its makers published it.
 
-    Where they publish none for validation, `val_share` percent of the groups that train are taken for it. Scenes
-    without a published split are left out.
+    Where they publish none for validation, `val_share` percent of the groups that train are taken for it. Where they
+    do, training scenes of a group that validates go there as well. Scenes without a published split are left out.
 
     Law: no group of training and validation is in two splits, whatever was published; test scenes stay as they are.
 
@@ -85,7 +85,11 @@ def published_splits(entries: Sequence[SceneEntry], *, val_share: float, seed: i
     known = {entry.id: entry.split for entry in entries if entry.split is not None}
     if not known:
         raise OptionError("The scenes have no published split.", hint="Use --split scene.")
-    if "val" in known.values() or not val_share:
+    held_out = {entry.group for entry in entries if entry.split == "val"}
+    if held_out:
+        shared = [entry.id for entry in entries if entry.split == "train" and entry.group in held_out]
+        return {**known, **dict.fromkeys(shared, SPLITS[1])}
+    if not val_share:
         return dict(known)
     training = [entry for entry in entries if known.get(entry.id) == "train"]
     moved = split_scenes(training, Shares(100 - val_share, val_share, 0), seed=seed)

@@ -71,7 +71,7 @@ def describe_run(
         all_masked_percent=_percent(totals.all_masked, grid.n_pixels),
         nudged_pixels=totals.nudged,
         notes=[*prepared.notes, *notes, *_notes(prepared, images, totals)],
-        warnings=[*shift_warnings(images, shifts, options), *_tone_warnings(images, tones)],
+        warnings=[*prepared.warnings, *shift_warnings(images, shifts, options), *_tone_warnings(images, tones)],
         cost=Cost(seconds=0, seconds_per_mpx=0, peak_memory_mb=None, workers=options.workers, window=0),
         files={**plan.files, "page": f"{plan.stem}.html", "report": f"{plan.stem}.json"},
     )

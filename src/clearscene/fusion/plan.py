@@ -16,9 +16,11 @@ from clearscene.fusion.quality import QualityModel, find_quality_model, load_qua
 from clearscene.fusion.shifting import WARN_PX, Shift
 from clearscene.grid import Grid
 
-__all__ = ["Prepared", "applied", "fitted", "nodata_for", "prepare_fuse", "shift_warnings"]
+__all__ = ["Prepared", "applied", "fitted", "judged_as", "nodata_for", "prepare_fuse", "shift_warnings"]
 
 WITH_QUALITY = ("learned", "best")
+USUAL_SCALE = 1e-4
+"""Of Sentinel-2, MODIS and most mosaics of reflectance in 16 bits."""
 SMALLEST_PX = 0.1
 """Shifts below this are not made: resampling would cost more than it mends."""
 
@@ -31,6 +33,7 @@ class Prepared:
     method: Method
     model: QualityModel | None
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def prepare_fuse(options: FuseOptions) -> Prepared:
@@ -84,10 +87,26 @@ def fitted(prepared: Prepared, images: Sequence[FuseImage]) -> Prepared:
             raise
         note = f"The method is medoid: {error.message}"
         return Prepared(prepared.options, "medoid", None, (*prepared.notes, note))
-    if model.sees_reflectance and any(_is_unscaled(image) for image in images):
-        note = "Quality is judged without knowing how values become reflectance; --scale, as 0.0001, makes it surer."
-        return replace(prepared, notes=(*prepared.notes, note))
+    unscaled = [image.name for image in images if _is_unscaled(image)]
+    if model.sees_reflectance and unscaled:
+        warning = (
+            f"{_listed(unscaled)}: nothing says how values become reflectance; quality is judged as if it were value"
+            f" * {USUAL_SCALE:g}. If that is wrong, name --scale, or clouds may be taken for clear ground."
+        )
+        return replace(prepared, warnings=(*prepared.warnings, warning))
     return prepared
+
+
+def judged_as(images: Sequence[FuseImage]) -> list[FuseImage]:
+    """The images with the usual scale where none is known; only what judges quality may read them by it."""
+    usual = (USUAL_SCALE, 0.0)
+    return [
+        replace(image, lines=dict.fromkeys(image.lines, usual)) if _is_unscaled(image) else image for image in images
+    ]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _is_unscaled(image: FuseImage) -> bool:

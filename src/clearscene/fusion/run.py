@@ -31,7 +31,7 @@ from clearscene.fusion.methods.method import Floats
 from clearscene.fusion.outputs import FuseWriters, Plan, Totals, days_of, name_with_date
 from clearscene.fusion.page import write_page
 from clearscene.fusion.placing import common_grid
-from clearscene.fusion.plan import Prepared, applied, fitted, nodata_for
+from clearscene.fusion.plan import Prepared, applied, fitted, judged_as, nodata_for
 from clearscene.fusion.preview import Preview
 from clearscene.fusion.quality import QualityMap
 from clearscene.fusion.result import FuseReport, SkippedRecord, write_report
@@ -194,7 +194,9 @@ class FuseJob:
         qualities: list[float] = []
         if model is not None and not wanted:
             stretch = stretch_of(images, setting, samples)
-            qualities = mean_qualities(images, setting, model, folder=self.folder / "overview", stretch=stretch)
+            qualities = mean_qualities(
+                judged_as(images), setting, model, folder=self.folder / "overview", stretch=stretch
+            )
         return find_reference(images, views, wanted, qualities=qualities), samples
 
     def _judge(
@@ -204,7 +206,7 @@ class FuseJob:
         if model is None:
             return {}
         return judge_all(
-            images,
+            judged_as(images),
             setting,
             model,
             folder=self.folder,

@@ -201,7 +201,11 @@ def load_manifest(folder: Path) -> Manifest:
 def describe_errors(error: ValidationError, whole: str) -> str:
     """All wrong keys on one line: where, what is wrong, and the value if it is short; `whole` names the file."""
     parts = []
-    for item in error.errors(include_url=False):
+    found = error.errors(include_url=False)
+    deeper = {item["loc"][:n] for item in found for n in range(len(item["loc"]))}
+    for item in found:
+        if item["loc"] in deeper and len(found) > 1:
+            continue  # it only follows from what is wrong inside
         where = ".".join(str(step) for step in item["loc"]) or whole
         value = "" if isinstance(item["input"], dict | BaseModel) else f" (found {item['input']!r:.60})"
         parts.append(f"{where}: {item['msg']}{value}")

@@ -25,10 +25,13 @@ def keep_mask(probability: NDArray[np.float32], threshold: int) -> NDArray[np.ui
     return np.where(probability * np.float32(256) >= threshold, HIDE, KEEP).astype(np.uint8)
 
 
-def read_mask(path: Path, shape: tuple[int, int], *, orientation: int = 1) -> NDArray[np.uint8]:
+def read_mask(
+    path: Path, shape: tuple[int, int], *, orientation: int = 1, is_upright: bool = False
+) -> NDArray[np.uint8]:
     """A mask of any tool, 255 keep and 0 hide, at the height and width of the upright photo.
 
-    It may be stored as the photo is stored or upright, reduced or enlarged.
+    It may be stored as the photo is stored or upright, reduced or enlarged. Where its proportions leave both open, it
+    is taken to be stored as the photo is, or upright with `is_upright`.
 
     Raises:
         SceneError: It is no picture, or its proportions are not those of the photo.
@@ -40,7 +43,8 @@ def read_mask(path: Path, shape: tuple[int, int], *, orientation: int = 1) -> ND
     full = np.iinfo(plane.dtype).max if plane.dtype.kind == "u" else 1
     mask = np.where(plane.astype(np.float32) * 2 >= full, KEEP, HIDE).astype(np.uint8)
     turned = upright(mask, orientation)
-    mask = turned if _fits(turned.shape, shape) else mask
+    likely, other = (mask, turned) if is_upright else (turned, mask)
+    mask = likely if _fits(likely.shape, shape) else other
     if not _fits(mask.shape, shape):
         sizes = f"{found.shape[0]} x {found.shape[1]} pixels, the photo {shape[0]} x {shape[1]}"
         raise SceneError(f"{path} has {sizes}.", hint="It belongs to another photo.")
@@ -69,8 +73,6 @@ def heatmap(photo: NDArray[np.uint8], probability: NDArray[np.float32]) -> NDArr
 
 def write_image(path: Path, image: NDArray[np.uint8]) -> None:
     """Write (row, col) or (row, col, red-green-blue) in the format of the suffix, whole or not at all.
-
-    JPEG as good as it gets, since tools cut a mask at its middle.
 
     Raises:
         OutputError: It cannot be written.

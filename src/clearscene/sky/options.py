@@ -52,7 +52,7 @@ class SkyOptions:
             raise OptionError(f"--workers {self.workers} is less than 1.")
 
     def record(self) -> dict[str, str | int | bool]:
-        """What bears on the masks."""
+        """What bears on the masks of all photos; which mask was merged is noted for each photo."""
         return {
             "model": self.model,
             "for": self.target,
@@ -61,5 +61,4 @@ class SkyOptions:
             "mirror": self.mirror,
             "check": self.check,
             "invert": self.invert,
-            "merged": self.merge is not None,
         }

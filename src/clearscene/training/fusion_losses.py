@@ -34,7 +34,9 @@ class FusionLosses:
         assert answers.pixels is not None
         logits = answers.pixels.float()
         given = logits.softmax(dim=1) if self.flattens else logits
-        loss = functional.cross_entropy(given, batch.mask.long(), weight=self.weights, ignore_index=IGNORE)
+        truth = batch.mask.long()
+        total = functional.cross_entropy(given, truth, weight=self.weights, ignore_index=IGNORE, reduction="sum")
+        loss = total / self.weights[truth[truth != IGNORE]].sum().clamp(min=1)
         return loss, {"cross_entropy": loss}
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from clearscene.errors import ClearsceneError
+from clearscene.masking.classes import CLEAR
 from clearscene.synth.catalog import GENERATORS, Generator
 from clearscene.synth.occlusion import half_plane, occlusion
 from clearscene.training.chips import Chip, Failure, Place, failure
@@ -109,9 +110,9 @@ def _occluded(chip: MaskChip, rng: np.random.Generator) -> MaskChip:
 
 
 def _marked(chip: MaskChip, data: NDArray[np.float32], lost: NDArray[np.bool_], *, value: int) -> MaskChip:
-    """The chip with these values and `value` where `lost`; what was valid stays so."""
+    """The chip with these values and `value` where `lost`, unless it is cloudy there and `value` the lesser evil."""
     valid, mask = chip.valid, chip.mask.copy()
-    mask[lost & (mask != 255)] = value
+    mask[lost & ((mask == CLEAR) if value == FAINT else (mask != 255))] = value
     kept = np.where(valid[..., None], np.maximum(data, DARKEST), np.float32(0))
     if not chip.has_nir:
         kept[..., 3] = 0
