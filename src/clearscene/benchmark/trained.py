@@ -28,11 +28,11 @@ def training_values(suite: Suite, model: ModelEntry, entry: SetEntry, *, prepare
     optimizer = chosen.optimizer or _known(known.optimizer, OPTIMIZERS)
     lr = chosen.lr or (known.lr if optimizer == known.optimizer else None)  # a rate for SGD is none for Adam
     values: dict[str, dict[str, Any]] = {
-        "data": _given(
-            chips=[{"folder": str(entry.folder), "name": entry.name}],
-            size=chosen.size,
-            max_val_chips=chosen.max_val_chips,
-        ),
+        "data": {
+            "chips": [{"folder": str(entry.folder), "name": entry.name}],
+            "size": chosen.size,
+            "max_val_chips": chosen.max_val_chips,
+        },
         "network": {
             "kind": "semantic",
             "name": model.network,
@@ -41,23 +41,26 @@ def training_values(suite: Suite, model: ModelEntry, entry: SetEntry, *, prepare
             "classes": list(prepared.classes),
             "weights": "imagenet" if chosen.pretrained else "none",
         },
-        "loss": _given(name=chosen.loss or _loss(known.loss, len(prepared.classes))),
-        "optimizer": _given(name=optimizer, lr=lr),
-        "schedule": _given(kind=chosen.schedule or _known(known.schedule, SCHEDULES), warmup_steps=chosen.warmup_steps),
-        "run": _given(
-            seed=suite.seed if chosen.seed is None else chosen.seed,
-            epochs=chosen.epochs or known.training.epochs,
-            max_minutes=chosen.max_minutes,
-            batch_size=chosen.batch_size or known.training.batch,
-            patience=chosen.patience,
-            threads=chosen.threads,
-            device=chosen.device,
-            tensorboard=False,
-        ),
+        "loss": {"name": chosen.loss or _loss(known.loss, len(prepared.classes))},
+        "optimizer": {"name": optimizer, "lr": lr},
+        "schedule": {
+            "kind": chosen.schedule or _known(known.schedule, SCHEDULES),
+            "warmup_steps": chosen.warmup_steps,
+        },
+        "run": {
+            "seed": suite.seed if chosen.seed is None else chosen.seed,
+            "epochs": chosen.epochs or known.training.epochs,
+            "max_minutes": chosen.max_minutes,
+            "batch_size": chosen.batch_size or known.training.batch,
+            "patience": chosen.patience,
+            "threads": chosen.threads,
+            "device": chosen.device,
+            "tensorboard": False,
+        },
     }
     if chosen.augment is not None:
         values["semantic"] = {"flips": "all" if chosen.augment else "none"}
-    return values
+    return {name: _given(section) for name, section in values.items()}
 
 
 OPTIMIZERS = ("adamw", "adam", "adam-amsgrad")
@@ -65,7 +68,7 @@ SCHEDULES = ("cosine", "plateau", "constant")
 OF_TWO_CLASSES = ("bce", "soft-jaccard", "dice", "bce-dice", "filtered-jaccard")
 
 
-def _given(**values: Any) -> dict[str, Any]:
+def _given(values: dict[str, Any]) -> dict[str, Any]:
     """Those that are not None."""
     return {key: value for key, value in values.items() if value is not None}
 

@@ -1,7 +1,7 @@
 """The data sets that are known by name, and their loaders, imported when they are asked for."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,12 @@ from clearscene.errors import DatasetError
 __all__ = ["NAMES", "is_points", "open_layout", "spec_of"]
 
 HOME = "clearscene.datasets.layouts"
+NO_OPTIONS: Mapping[str, Any] = {}
 POINTS = ("pixbox-s2", "pixbox-l8")
 
 
-def _load(module: str, attribute: str, method: str = "", **options: Any) -> Layout:
+def _load(module: str, attribute: str, method: str = "", options: Mapping[str, Any] = NO_OPTIONS) -> Layout:
+    """Import a layout only when it is asked for; made by its class or by one of its methods."""
     made: Any = getattr(importlib.import_module(f"{HOME}.{module}"), attribute)
     layout: Layout = getattr(made, method)() if method else made(**options)
     return layout
@@ -27,9 +29,11 @@ _LOADERS: dict[str, Callable[[], Layout]] = {
     "sparcs": partial(_load, "sparcs", "Sparcs"),
     "38-cloud": partial(_load, "cloud38", "Cloud38", "of_38"),
     "95-cloud": partial(_load, "cloud38", "Cloud38", "of_95"),
-    "cloudsen12": partial(_load, "cloudsen12", "CloudSen12", name="cloudsen12"),
-    "cloudsen12-l2a": partial(_load, "cloudsen12", "CloudSen12", name="cloudsen12-l2a", level="l2a"),
-    "cloudsen12-scribble": partial(_load, "cloudsen12", "CloudSen12", name="cloudsen12-scribble", is_scribble=True),
+    "cloudsen12": partial(_load, "cloudsen12", "CloudSen12", options={"name": "cloudsen12"}),
+    "cloudsen12-l2a": partial(_load, "cloudsen12", "CloudSen12", options={"name": "cloudsen12-l2a", "level": "l2a"}),
+    "cloudsen12-scribble": partial(
+        _load, "cloudsen12", "CloudSen12", options={"name": "cloudsen12-scribble", "is_scribble": True}
+    ),
     "cloudsen12-plus": partial(_load, "cloudsen12_plus", "CloudSen12Plus"),
     "kappaset": partial(_load, "kappaset", "KappaSet"),
     "s2-cloud-mask-catalogue": partial(_load, "s2_catalogue", "S2Catalogue"),

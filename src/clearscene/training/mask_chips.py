@@ -45,8 +45,12 @@ class MaskTrainChips(Dataset[LoadedMask | Failure]):
         except ClearsceneError as error:
             return failure(error)
         rng = np.random.default_rng([self.seed, place.epoch, place.position])
-        made = varied(read, rng=rng, config=self.config, size=self.size)
+        made = self.finished(varied(read, rng=rng, config=self.config, size=self.size), rng)
         return LoadedMask(made.image(), made.mask, not chip.record.labels, chip.record.id)
+
+    def finished(self, chip: MaskChip, rng: np.random.Generator) -> MaskChip:  # noqa: ARG002  # for classes below
+        """The last step before a chip goes into a batch; here there is none."""
+        return chip
 
 
 class MaskValChips(Dataset[LoadedMask | Failure]):
@@ -64,7 +68,12 @@ class MaskValChips(Dataset[LoadedMask | Failure]):
             chip = plain(read_mask_chip(self.chips[index]), without_nir=index % 2 == 1)
         except ClearsceneError as error:
             return failure(error)
+        chip = self.finished(chip, index)
         return LoadedMask(chip.image(), chip.mask, not record.labels, record.id)
+
+    def finished(self, chip: MaskChip, index: int) -> MaskChip:  # noqa: ARG002  # for classes below
+        """The last step, the same each time for the chip at `index`; here there is none."""
+        return chip
 
 
 def read_mask_chip(chip: Chip) -> MaskChip:

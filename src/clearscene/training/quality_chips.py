@@ -5,16 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from torch.utils.data import Dataset
 
-from clearscene.errors import ClearsceneError
 from clearscene.masking.classes import CLEAR
 from clearscene.synth.catalog import GENERATORS, Generator
 from clearscene.synth.occlusion import half_plane, occlusion
-from clearscene.training.chips import Chip, Failure, Place, failure
+from clearscene.training.chips import Chip
 from clearscene.training.fusion_config import FusionConfig
-from clearscene.training.mask_augment import MaskChip, plain, varied
-from clearscene.training.mask_chips import LoadedMask, read_mask_chip
+from clearscene.training.mask_augment import MaskChip
+from clearscene.training.mask_chips import MaskTrainChips, MaskValChips
 from clearscene.training.mask_config import MaskAugmentConfig
 
 __all__ = ["FAINT", "LOST", "QualityTrainChips", "QualityValChips", "put_defect"]
@@ -32,48 +30,26 @@ BAD_BLUR = 0.4
 """Severity from which a blur counts."""
 
 
-class QualityTrainChips(Dataset[LoadedMask | Failure]):
+class QualityTrainChips(MaskTrainChips):
     """Chips by `Place`, varied and spoiled. Law: as `TrainChips`."""
 
     def __init__(
         self, chips: Sequence[Chip], config: MaskAugmentConfig, fusion: FusionConfig, *, size: int, seed: int
     ) -> None:
-        self.chips, self.config, self.fusion, self.size, self.seed = list(chips), config, fusion, size, seed
+        super().__init__(chips, config, size=size, seed=seed)
+        self.fusion = fusion
 
-    def __len__(self) -> int:
-        return len(self.chips)
-
-    def __getitem__(self, place: Place) -> LoadedMask | Failure:
-        chip = self.chips[place.chip]
-        try:
-            read = read_mask_chip(chip)
-        except ClearsceneError as error:
-            return failure(error)
-        rng = np.random.default_rng([self.seed, place.epoch, place.position])
-        made = varied(read, rng=rng, config=self.config, size=self.size)
-        if rng.random() < self.fusion.defect_chance:
-            made = put_defect(made, rng)
-        return LoadedMask(made.image(), made.mask, not chip.record.labels, chip.record.id)
+    def finished(self, chip: MaskChip, rng: np.random.Generator) -> MaskChip:
+        """With one more defect, as often as the config says."""
+        return put_defect(chip, rng) if rng.random() < self.fusion.defect_chance else chip
 
 
-class QualityValChips(Dataset[LoadedMask | Failure]):
+class QualityValChips(MaskValChips):
     """Chips as they are; every second one without near infrared, every third one with a defect, always the same."""
 
-    def __init__(self, chips: Sequence[Chip]) -> None:
-        self.chips = list(chips)
-
-    def __len__(self) -> int:
-        return len(self.chips)
-
-    def __getitem__(self, index: int) -> LoadedMask | Failure:
-        record = self.chips[index].record
-        try:
-            chip = plain(read_mask_chip(self.chips[index]), without_nir=index % 2 == 1)
-        except ClearsceneError as error:
-            return failure(error)
-        if index % 3 == 0:
-            chip = put_defect(chip, np.random.default_rng(index))
-        return LoadedMask(chip.image(), chip.mask, not record.labels, record.id)
+    def finished(self, chip: MaskChip, index: int) -> MaskChip:
+        """With the defect of its place, if it is to have one."""
+        return put_defect(chip, np.random.default_rng(index)) if index % 3 == 0 else chip
 
 
 def put_defect(chip: MaskChip, rng: np.random.Generator) -> MaskChip:
