@@ -1,0 +1,66 @@
+"""What share of each kind of pixel the quality model calls bad (quality below 0), with and without near infrared.
+
+    python benchmarks/quality_shares.py out/cloud-rgbn [--model FOLDER] [--n 60]
+
+CHIPS is a set made by `clearscene synth chips --recipe recipes/cloud-rgbn-chips.toml`; its validation chips are thinned
+out evenly, and each is seen as it is and with one defect put over it.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from clearscene.fusion.quality import find_quality_model
+from clearscene.models.model import Model
+from clearscene.synth.chip_set import ChipSet
+from clearscene.training.chips import Chip
+from clearscene.training.mask_augment import plain
+from clearscene.training.mask_chips import read_mask_chip
+from clearscene.training.quality_chips import put_defect
+from table_text import Table, report
+
+KINDS = {
+    "clear, called bad": (0,), "thick cloud": (1,), "thin cloud": (2,), "shadow": (3,),
+    "lost parts, overflow": (5,), "blur, stripes": (6,),
+}  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("chips", type=Path)
+    parser.add_argument("--model", type=Path)
+    parser.add_argument("--n", type=int, default=60)
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    folder = find_quality_model(args.model)
+    if folder is None:
+        raise SystemExit("no quality model")
+    model, chips = Model.load(folder, device="cpu", threads=2), ChipSet.open(args.chips)
+    every = chips.records("val")
+    chosen = [every[i] for i in np.linspace(0, len(every) - 1, min(args.n, len(every))).astype(int)]
+    bad = {name: np.zeros((2, 2)) for name in KINDS}
+    for number, record in enumerate(chosen):
+        given = read_mask_chip(Chip(chips, record))
+        for seen in (given, put_defect(given, np.random.default_rng(number))):
+            for way in (0, 1):
+                chip = plain(seen, without_nir=way == 1)
+                quality = judged(model, chip.image())
+                for name, ids in KINDS.items():
+                    here = quality[np.isin(chip.mask, ids)]
+                    bad[name][way] += [(here < 0).sum(), here.size]
+    rows = [(name, *(100 * float(a / b) if b else None for a, b in pair)) for name, pair in bad.items()]
+    table = Table("pixels of quality below 0, %", ("pixels", "as they are", "red, green, blue"), tuple(rows))
+    report([table], about={"model": folder.name, "chips": len(chosen)}, path=args.json)
+
+
+def judged(model: Model, image: np.ndarray) -> np.ndarray:
+    """Quality (row, col) of a chip (band, row, col), reflected to the size of the network as `fuse` does it."""
+    height, width = image.shape[1:]
+    size = model.manifest.tiles.tile_size
+    full = np.pad(image, [(0, 0), (0, size - height), (0, size - width)], mode="reflect")
+    return model.segment(full[np.newaxis])[0, :height, :width]
+
+
+if __name__ == "__main__":
+    main()
