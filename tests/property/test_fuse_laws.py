@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage, optimize
 from scipy.spatial import distance
@@ -108,6 +108,8 @@ def test_the_median_is_that_of_numpy(drawn):
 
 @settings(deadline=None, max_examples=8)
 @given(st.integers(0, 2**31), st.integers(3, 7), st.integers(2, 4))
+@example(195, 4, 2)  # smallest at one of the points
+@example(54, 4, 2)  # smallest close to one
 def test_the_geometric_median_has_the_smallest_sum_of_distances(seed, number, bands):
     points = np.random.default_rng(seed).normal(100, 10, (number, bands)).astype(np.float32)
     found, _ = METHODS["geomedian"](points[:, :, None, None], np.ones((number, 1, 1), np.float32), temperature=1.0)
@@ -119,7 +121,7 @@ def test_the_geometric_median_has_the_smallest_sum_of_distances(seed, number, ba
         (optimize.minimize(cost, start, method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-9}).fun)
         for start in (points.mean(axis=0), *points[:2])
     )
-    assert cost(found[:, 0, 0]) <= min(best, *map(cost, points)) * (1 + 1e-4)
+    assert cost(found[:, 0, 0]) <= min(best, *map(cost, points)) * (1 + 1e-3)
 
 
 @few

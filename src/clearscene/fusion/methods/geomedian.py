@@ -20,7 +20,8 @@ SMALLEST_PART = 1e-5
 def combine(stack: Floats, weight: Floats, *, temperature: float = 1.0) -> tuple[Floats, Floats]:
     """See `Combine`. Weights count; a share is an image's weight in the last mean.
 
-    The answer is within about 0.01 % of the spread of the images of the true point. Of two images, any point
+    The sum of distances is within 0.1 % of the smallest, mostly within 0.001 %: the iterations are slow where the smallest
+    is at an image or close to one. Where it is at an image, it is that image, with a share of 1. Of two images, any point
     between them is a geometric median: their weighted mean is taken.
     """
     del temperature  # nothing to sharpen
@@ -37,7 +38,18 @@ def combine(stack: Floats, weight: Floats, *, temperature: float = 1.0) -> tuple
         point += moved
         if (np.sqrt((moved * moved).sum(axis=0)) <= CLOSE_ENOUGH * spread).all():
             break
+    point, share = _or_nearest(apart, point, weight, share=share)
     return within_inputs(center + point, stack, weight), share
+
+
+def _or_nearest(apart: Floats, point: Floats, weight: Floats, *, share: Floats) -> tuple[Floats, Floats]:
+    """Point (band, row, col) and shares (image, row, col); the image of the largest share where its sum is smaller."""
+    chosen = share.argmax(axis=0)[np.newaxis]
+    image = np.take_along_axis(apart, chosen[:, np.newaxis], axis=0)[0]
+    sums = [(weight * _distances(apart, place)).sum(axis=0) for place in (point, image)]
+    is_image = (sums[1] < sums[0]) & ((weight > 0).sum(axis=0) > 2)
+    alone = np.arange(len(apart))[:, np.newaxis, np.newaxis] == chosen
+    return np.where(is_image, image, point), np.where(is_image, alone.astype(share.dtype), share)
 
 
 def _distances(apart: Floats, point: Floats) -> Floats:
