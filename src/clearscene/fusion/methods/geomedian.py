@@ -20,9 +20,9 @@ SMALLEST_PART = 1e-5
 def combine(stack: Floats, weight: Floats, *, temperature: float = 1.0) -> tuple[Floats, Floats]:
     """See `Combine`. Weights count; a share is an image's weight in the last mean.
 
-    The sum of distances is within 0.1 % of the smallest, mostly within 0.001 %: the iterations are slow where the smallest
-    is at an image or close to one. Where it is at an image, it is that image, with a share of 1. Of two images, any point
-    between them is a geometric median: their weighted mean is taken.
+    The sum of distances is within 0.1 % of the smallest, mostly within 0.001 %: the iterations are slow where the
+    smallest is at an image or close to one. Where it is at an image, it is that image, with a share of 1. Of two
+    images, any point between them is a geometric median: their weighted mean is taken.
     """
     del temperature  # nothing to sharpen
     share = shares_of_weight(weight)
