@@ -12,7 +12,8 @@ from torch.nn import functional  # noqa: E402
 from clearscene.errors import TrainingError  # noqa: E402
 from clearscene.training import quality_chips  # noqa: E402
 from clearscene.training.chips import Batch, Place  # noqa: E402
-from clearscene.training.config import ScheduleConfig, parse_config  # noqa: E402
+from clearscene.training.config import RunConfig, ScheduleConfig, parse_config  # noqa: E402
+from clearscene.training.device import Arithmetic  # noqa: E402
 from clearscene.training.fusion_chips import FusionTrainChips, FusionValChips, collate_places, resized  # noqa: E402
 from clearscene.training.fusion_config import FusionConfig  # noqa: E402
 from clearscene.training.fusion_losses import FusionCounts, FusionLosses  # noqa: E402
@@ -55,6 +56,35 @@ class Record:
 class OnePlace:
     def __init__(self, number=0, size=48):
         self.chips, self.record = Source(size), Record(number)
+
+
+# precision
+
+
+def of_cpu(monkeypatch, **has):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has, raising=False)
+
+
+@pytest.mark.parametrize("has", [{"amx_bf16": True}, {"avx512_bf16": True}])
+def test_a_cpu_that_multiplies_bfloat16_may(monkeypatch, has):
+    of_cpu(monkeypatch, **has)
+    arithmetic = Arithmetic.choose(RunConfig(precision="bfloat16"), CPU)
+    with arithmetic.autocast():
+        assert functional.linear(torch.ones(1, 2), torch.ones(1, 2)).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize(("precision", "has"), [("bfloat16", {"avx512_f": True}), ("float16", {"amx_bf16": True})])
+def test_a_precision_that_is_slow_on_the_cpu_is_refused(monkeypatch, precision, has):
+    of_cpu(monkeypatch, **has)
+    with pytest.raises(TrainingError, match="many times slower than float32 on this CPU"):
+        Arithmetic.choose(RunConfig(precision=precision), CPU)
+
+
+def test_fused_values_are_of_full_precision():
+    images = torch.full((1, 2, 3, 4, 4), 0.123456)
+    result, share = fused(images, torch.zeros(1, 2, 4, 4, dtype=torch.bfloat16))
+    assert result.dtype == share.dtype == torch.float32
+    assert torch.equal(result, images[:, 0])
 
 
 # networks

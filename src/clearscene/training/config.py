@@ -187,7 +187,10 @@ class RunConfig(_Section):
     workers: int = Field(default=1, ge=0, le=64, description="Processes that read chips.")
     threads: int | None = Field(default=None, ge=1, description="Of the network on the CPU; default all cores.")
     device: str = Field(default="auto", description="auto, cpu, cuda or cuda:N.")
-    precision: Precision = Field(default="auto", description="auto: float16 on CUDA, float32 on the CPU.")
+    precision: Precision = Field(
+        default="auto",
+        description="auto: float16 on CUDA, float32 on the CPU; bfloat16 on CUDA, and on CPUs that multiply it.",
+    )
     validate_every: Positive = Field(default=1.0, description="Epochs between validations; 0.5: twice an epoch.")
     monitor: str = Field(default="", description="What the best checkpoint is best at; default by kind of network.")
     patience: int | None = Field(default=None, ge=1, description="Validations without gain before it stops early.")

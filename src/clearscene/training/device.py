@@ -1,7 +1,7 @@
 """Where a training runs: device, precision, threads, and the processes that share it."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
@@ -54,12 +54,12 @@ class Arithmetic:
         """As the config says.
 
         Raises:
-            TrainingError: Half precision on the CPU, where it is many times slower.
+            TrainingError: Half precision on a CPU that has no instructions for it, where it is many times slower.
         """
-        if device.type == "cpu" and run.precision in ("float16", "bfloat16"):
+        if device.type == "cpu" and not _is_fast_on_cpu(run.precision):
             raise TrainingError(
-                f"run.precision {run.precision!r} is for CUDA; on the CPU it is many times slower.",
-                hint="Use auto or float32.",
+                f"run.precision {run.precision!r} is many times slower than float32 on this CPU.",
+                hint="Use auto or float32; bfloat16 needs a CPU with AMX or AVX512-BF16.",
             )
         name = run.precision
         if name == "auto":
@@ -75,6 +75,14 @@ class Arithmetic:
     def scaler(self) -> torch.amp.GradScaler:
         """Keeps gradients of float16 from vanishing; does nothing for the others."""
         return torch.amp.GradScaler(self.device.type, enabled=self.dtype is torch.float16)
+
+
+def _is_fast_on_cpu(precision: str) -> bool:
+    """True for float32, and for bfloat16 where the CPU multiplies it; where torch cannot tell, it does not."""
+    has: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return precision in ("auto", "float32") or (
+        precision == "bfloat16" and bool(has.get("amx_bf16") or has.get("avx512_bf16"))
+    )
 
 
 @dataclass(frozen=True)

@@ -75,9 +75,10 @@ def fused(images: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
     """The mean of images by the softmax of their quality (equations 1 and 2), and the shares.
 
     `images` (n, image, band, h, w), `quality` (n, image, h, w); gives (n, band, h, w) and (n, image, h, w). Laws: the
-    shares of a pixel sum to 1; the order of the images changes nothing but that of the shares (up to rounding).
+    shares of a pixel sum to 1; the order of the images changes nothing but that of the shares (up to rounding). Both
+    are of float32 whatever the precision of the networks, so that what is not spoiled keeps its value.
     """
-    share = quality.softmax(dim=1)
+    share = quality.float().softmax(dim=1)
     return (share[:, :, None] * images).sum(dim=1), share
 
 
