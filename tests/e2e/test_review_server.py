@@ -15,6 +15,7 @@ pytest.importorskip("fastapi", reason="needs the extra `review`")
 
 from clearscene.inspection.rescore import rescore
 from clearscene.inspection.run_folder import open_run
+from clearscene.review.gpkg_file import ReviewFile
 from clearscene.vector.geopackage import edit as edit_geopackage
 from tests.review_client import Client, serving
 from tests.review_runs import area_of, is_close, is_indexed, make_run, rows_of, square
@@ -162,6 +163,21 @@ def test_what_qgis_changes_meanwhile_is_seen_and_kept(page, run):
     assert is_indexed(run)
 
 
+def test_what_others_write_right_after_a_gesture_is_looked_at(run):
+    file = ReviewFile(run / "defects.gpkg")
+    file.see()
+    with file.begun() as database:
+        database.execute("UPDATE defects SET remark = 'own' WHERE fid = 1")
+    file.see_own()
+    assert file.is_as_seen()
+    with file.begun() as database:
+        database.execute("UPDATE defects SET remark = 'mine' WHERE fid = 1")
+    with edit_geopackage(run / "defects.gpkg") as database:  # before the review has looked at what itself has written
+        database.execute("UPDATE defects SET remark = 'theirs' WHERE fid = 2")
+    file.see_own()
+    assert not file.is_as_seen()
+
+
 def test_a_row_that_cannot_be_understood_is_named_and_the_rest_goes_on(page, run):
     with edit_geopackage(run / "defects.gpkg") as database:
         database.execute("UPDATE defects SET status = 'perhaps' WHERE fid = 2")
@@ -174,7 +190,7 @@ def test_a_row_that_cannot_be_understood_is_named_and_the_rest_goes_on(page, run
 
 
 def test_a_file_that_another_program_holds_is_said_to_be_locked(page, run, monkeypatch):
-    monkeypatch.setattr("clearscene.review.store.TIMEOUT_S", 0.1)
+    monkeypatch.setattr("clearscene.review.gpkg_file.TIMEOUT_S", 0.1)
     with sqlite3.connect(run / "defects.gpkg", isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
         answer = page.edit("status", 1, status="accepted")

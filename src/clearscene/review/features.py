@@ -17,6 +17,7 @@ __all__ = [
     "Change",
     "Layout",
     "State",
+    "States",
     "apply_change",
     "changed_columns",
     "highest_key",
@@ -27,6 +28,9 @@ __all__ = [
 
 State = Mapping[str, Any]
 """Column name to value; the geometry, under its column's name, as a GeoPackage blob."""
+
+States = dict[int, dict[str, Any]]
+"""The states of all features by feature id."""
 
 EDITED = ("id", "type", "type_id", "type_en", "type_zh", "group", "status", "remark", "detector", "confidence")
 """Columns besides the geometry that make a state; all others follow from them when the run is scored."""
@@ -86,7 +90,7 @@ def layout_of(database: sqlite3.Connection) -> Layout:
     return Layout(key, str(found[0]), tuple(name for name in EDITED if name in names), int(found[1]))
 
 
-def read_states(database: sqlite3.Connection, layout: Layout) -> dict[int, dict[str, Any]]:
+def read_states(database: sqlite3.Connection, layout: Layout) -> States:
     """Every feature that has a shape by feature id, in the order of the file, with all of its columns.
 
     Those that follow from the state come along so that a feature that was deleted comes back whole.

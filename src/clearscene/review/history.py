@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clearscene.review.features import Change, State
+from clearscene.review.features import Change, State, States
 
 __all__ = [
     "OUTSIDE",
@@ -113,7 +113,7 @@ def last_number(database: sqlite3.Connection) -> int:
     return int(database.execute(f"SELECT coalesce(max(seq), 0) FROM {TABLE}").fetchone()[0])
 
 
-def replay(states: Mapping[int, State], entries: Iterable[Entry]) -> dict[int, dict[str, Any]]:
+def replay(states: Mapping[int, State], entries: Iterable[Entry]) -> States:
     """The states after all entries, from those before the first; a feature that came stands last.
 
     Law: over the states with which a review began, this gives what the file holds.

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clearscene.review.features import Change, Layout, changed_columns
+from clearscene.review.features import Change, Layout, States, changed_columns
 from clearscene.review.history import Entry, replay
 
 __all__ = ["differences", "differs", "expected"]
 
 
-def expected(found: Mapping[int, Any], entries: Sequence[Entry], layout: Layout) -> dict[int, dict[str, Any]]:
+def expected(found: Mapping[int, Any], entries: Sequence[Entry], layout: Layout) -> States:
     """The states that the history leads to, where it tells; else those that are there."""
     replayed = replay(found, entries)
     return {key: state for key, state in replayed.items() if set(layout.state_columns) <= state.keys()}

@@ -19,9 +19,10 @@ from clearscene.review.agreement import compare_reviewers, reviewers_of
 from clearscene.review.chips import export_chips
 from clearscene.review.gestures import Gesture
 from clearscene.review.history import Entry
+from clearscene.review.outcome import Outcome
 from clearscene.review.pyramid import TILE_SIZE
 from clearscene.review.shapes import to_geojson
-from clearscene.review.store import Outcome, ReviewStore
+from clearscene.review.store import ReviewStore
 from clearscene.review.tiles import Picture, TileServer
 from clearscene.review.walk import mark, read_walk, set_cell
 from clearscene.vector.geopackage import edit

@@ -23,14 +23,15 @@ class Stamp:
 
     def read(self) -> tuple[int, ...]:
         """The value now."""
-        values = [self._counter()]
+        values = [self.counter()]
         for part in (self._path, self._log):
             with contextlib.suppress(OSError):
                 status = part.stat()
                 values += [status.st_mtime_ns, status.st_size, status.st_ino]
         return tuple(values)
 
-    def _counter(self) -> int:
+    def counter(self) -> int:
+        """How often the file was changed, by the header of it; 0 where that cannot be read."""
         if not hasattr(os, "pread"):  # Windows: time and size must do
             return 0
         with contextlib.suppress(OSError):

@@ -9,30 +9,22 @@ The file is never kept open between gestures.
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
-from typing import Any
 
-from clearscene.errors import ConflictError, OptionError, OutputError
+from clearscene.errors import OptionError
 from clearscene.inspection.rescore import rescore
 from clearscene.inspection.result import Report
-from clearscene.inspection.run_folder import check_writable, open_run
-from clearscene.review.features import (
-    Change,
-    Layout,
-    apply_change,
-    highest_key,
-    layout_of,
-    read_states,
-)
+from clearscene.inspection.run_folder import open_run
+from clearscene.review.conflicts import check_fresh, check_untouched
+from clearscene.review.features import Change, apply_change, highest_key, layout_of, read_states
 from clearscene.review.gestures import Gesture, Ground, changes_of
+from clearscene.review.gpkg_file import ReviewFile
 from clearscene.review.history import (
     OUTSIDE,
     Entry,
     add_entry,
-    ensure_tables,
     get_meta,
     last_number,
     read_entries,
@@ -41,34 +33,17 @@ from clearscene.review.history import (
     stacks,
 )
 from clearscene.review.live import Live, Scored
-from clearscene.review.outside import differences, differs, expected
-from clearscene.review.stamp import Stamp
-from clearscene.vector.geopackage import edit, unwritable
+from clearscene.review.outcome import Outcome, outcome_of
+from clearscene.review.outside import differences, expected
+from clearscene.vector.geopackage import edit
 
-__all__ = ["Outcome", "ReviewStore"]
+__all__ = ["ReviewStore"]
 
 SCORED = "score"
 """Action of an entry that records what scoring wrote: numbers of new findings, the type in all its columns."""
 
-TIMEOUT_S = 5.0
-"""How long a gesture waits for another program that is writing."""
-
 SETTLED = "settled"
 """Under this key stands the number of the entry up to which the record of the run was brought."""
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """What a gesture, or a look at the file, has changed since a version."""
-
-    version: int
-    entries: list[Entry]
-    """The new ones."""
-    touched: set[int] = field(default_factory=set)
-    """Feature ids that came or changed in what a person edits."""
-    removed: set[int] = field(default_factory=set)
-    moved: set[int] = field(default_factory=set)
-    """Feature ids with a new shape."""
 
 
 class ReviewStore:
@@ -87,17 +62,19 @@ class ReviewStore:
         self.lock = RLock()
         self.live = Live(open_run(run))
         self.folder, self.path = self.live.run.folder, self.live.run.gpkg
-        self.is_writable = _is_writable(self.path)
-        self.entries: list[Entry] = []
-        self._clock = Stamp(self.path)
-        self._stamp: tuple[int, ...] = ()
-        self.layout, found = self._read()
-        self.states: dict[int, dict[str, Any]] = expected(found, self.entries, self.layout)
+        self.file = ReviewFile(self.path)
+        self.layout, found, self.entries = self.file.read()
+        self.states = expected(found, self.entries, self.layout)
         self.scored: Scored = self.live.score()
         if self.is_writable and self.entries and differences(self.states, found, self.layout):
-            self._stamp = ()
+            self.file.forget()
             with self._writing():  # what was changed while no review was open
                 pass
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether the file can be written."""
+        return self.file.is_writable
 
     @property
     def version(self) -> int:
@@ -135,7 +112,7 @@ class ReviewStore:
             OutputError: The file cannot be written.
         """
         with self._writing() as database:
-            self._check(gesture.keys, revisions)
+            check_fresh(gesture.keys, revisions, self.states, revisions=self.revisions())
             changes = changes_of(gesture, self._ground(database))
             return self._keep(database, gesture.name, changes, client=client)
 
@@ -171,10 +148,10 @@ class ReviewStore:
     def look(self) -> Outcome | None:
         """See what another program did to the file; None if nothing."""
         with self.lock:
-            if self._clock.read() == self._stamp:
+            if self.file.is_as_seen():
                 return None
             if not self.is_writable:
-                self.layout, self.states = self._read()
+                self.layout, self.states, self.entries = self.file.read()
                 self.live.reload()
                 self.scored = self.live.score()
                 return Outcome(self.version, [], set(self.states), set(), set(self.states))
@@ -197,8 +174,7 @@ class ReviewStore:
             OutputError: A file cannot be written.
         """
         with self.lock:
-            if not self.is_writable:
-                raise OutputError(f"{self.path} is read-only.", hint="Make the file and its folder writable.")
+            self.file.check_writable()
             self.look()
             report = rescore(self.path, who=self.reviewer)
             with self._writing(SCORED) as database:
@@ -212,7 +188,7 @@ class ReviewStore:
         with self.lock:
             self.live.reload()
             self.scored = self.live.score()
-            self._stamp = self._clock.read()
+            self.file.see()
 
     def is_settled(self) -> bool:
         """Whether the record of the run already knows of every gesture."""
@@ -228,23 +204,11 @@ class ReviewStore:
         """
         with self.lock:
             is_current = False
-            with self._begun() as database:
-                is_current = self._clock.read() == self._stamp
+            with self.file.begun() as database:
+                is_current = self.file.is_as_seen()
                 yield database
-            self._stamp = self._clock.read() if is_current else ()
-
-    @contextmanager
-    def _begun(self) -> Iterator[sqlite3.Connection]:
-        with self.lock:
-            if not self.is_writable:
-                raise OutputError(f"{self.path} is read-only.", hint="Make the file and its folder writable.")
-            try:
-                with edit(self.path, timeout_s=TIMEOUT_S) as database:
-                    database.execute("BEGIN IMMEDIATE")
-                    ensure_tables(database)
-                    yield database
-            except sqlite3.DatabaseError as error:
-                raise unwritable(self.path, error) from error
+            if is_current:
+                self.file.see_own()
 
     @contextmanager
     def _writing(self, cause: str = OUTSIDE) -> Iterator[sqlite3.Connection]:
@@ -253,13 +217,13 @@ class ReviewStore:
             kept = self.layout, self.states, list(self.entries)
             touched: set[int] = set()
             try:
-                with self._begun() as database:
+                with self.file.begun() as database:
                     touched = self._take_in(database, cause)
                     yield database
-                self._stamp = self._clock.read()
+                self.file.see_own()
             except BaseException:
                 self.layout, self.states, self.entries = kept
-                self._stamp = ()  # look again
+                self.file.forget()
                 raise
             touched |= {key for entry in self.entries[len(kept[2]) :] for key in entry.keys}
             if touched:
@@ -269,7 +233,7 @@ class ReviewStore:
     def _take_in(self, database: sqlite3.Connection, cause: str) -> set[int]:
         """Bring memory up to the file: entries of other servers, and an entry for what else was changed."""
         self.layout = layout_of(database)
-        if self._clock.read() == self._stamp:
+        if self.file.is_as_seen():
             return set()
         newer = read_entries(database, self.version)
         expected = replay(self.states, newer)
@@ -304,31 +268,8 @@ class ReviewStore:
         self, database: sqlite3.Connection, action: str, entry: Entry, changes: Sequence[Change], client: str
     ) -> Outcome:
         """Undo or redo an entry, if its features still are as the other of the two left them."""
-        for change in changes:
-            state = self.states.get(change.key)
-            if (state is None) != (change.before is None) or (
-                state is not None and change.before is not None and differs(state, change.before, self.layout)
-            ):
-                raise ConflictError(
-                    f"Finding {change.key} was changed since by somebody else, so this cannot be taken back.",
-                    hint="Look at its history.",
-                    keys=tuple(c.key for c in changes),
-                )
+        check_untouched(changes, self.states, self.layout)
         return self._keep(database, action, changes, client=client, target=entry.seq)
-
-    def _check(self, keys: Sequence[int], revisions: Mapping[int, int] | None) -> None:
-        known = self.revisions()
-        stale = [
-            key
-            for key in keys
-            if key not in self.states or (revisions and key in revisions and revisions[key] != known.get(key, 0))
-        ]
-        if stale:
-            raise ConflictError(
-                f"Finding {stale[0]} was changed or deleted meanwhile.",
-                hint="Look at it again before you decide.",
-                keys=tuple(stale),
-            )
 
     def _ground(self, database: sqlite3.Connection) -> Ground:
         seen = [
@@ -347,28 +288,7 @@ class ReviewStore:
         )
 
     def _outcome(self, entries: list[Entry]) -> Outcome:
-        changes = [change for entry in entries for change in entry.changes]
-        keys = {change.key for change in changes}
-        moved = {c.key for c in changes if self.layout.geometry in (c.after or {})}
-        return Outcome(
-            self.version, entries, keys & set(self.states), keys - set(self.states), moved & set(self.states)
-        )
-
-    def _read(self) -> tuple[Layout, dict[int, dict[str, Any]]]:
-        """Layout and states as they are on disk, with the history so far."""
-        self._stamp = self._clock.read()
-        with edit(self.path) as database:
-            self.entries = read_entries(database)
-            layout = layout_of(database)
-            return layout, read_states(database, layout)
-
-
-def _is_writable(path: Path) -> bool:
-    try:
-        check_writable(path)
-    except OutputError as error:
-        return "locked" in str(error)
-    return True
+        return outcome_of(entries, self.states, self.layout, version=self.version)
 
 
 def _now() -> str:
