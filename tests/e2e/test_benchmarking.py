@@ -18,7 +18,7 @@ from clearscene.benchmark.results import Results, read_results, schema_text
 from clearscene.benchmark.run import run_suite
 from clearscene.benchmark.suite import parse_suite
 from clearscene.datasets.prepared import PreparedSet
-from clearscene.errors import OptionError, ResultError
+from clearscene.errors import DatasetError, OptionError, ResultError
 from tests.benchmark_sets import BIOMES, SHAPE, BrightRow, FakeMakers, Follower, make_set, scene_of
 from tests.command import clearscene
 from tests.mask_models import level_folder
@@ -242,6 +242,37 @@ def test_values_of_8_bits_are_cut_and_as_prepared_ones_are_not(sets):
     assert seen.pop("levels")[0] == [0.0]
     count(Watcher("x"), target, [find_card("pooled")], split="test")
     assert len(seen["levels"][0]) > 10
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ({"network": "unett"}, ("There is no network 'unett'", "Did you mean unet?")),
+        ({"network": "unet", "form": "tidy"}, ("Network unet has no form 'tidy'", "It has paper, benchmark")),
+        ({"network": "unet", "training": {"loss": "l2"}}, ("[training] of second", "loss.name")),
+        ({"model": "cloud-rgbx"}, ("There is no model 'cloud-rgbx'", "Models here: ")),
+        ({"peer": "ukis"}, ("There is no peer 'ukis'", "There are ukis-4b")),
+        ({"run": "runs/none"}, ("config.toml", "clearscene train")),
+    ],
+)
+def test_a_wrong_name_is_found_before_anything_is_trained(sets, tmp_path, model, words):
+    models = [{"name": "first", "network": "unet"}, {"name": "second", **model}]
+    with pytest.raises(OptionError) as caught:
+        run_suite(suite_of(sets, models=models), tmp_path / "out", Follower())
+    assert "Model second: " in caught.value.message
+    assert "Model first: " not in caught.value.message
+    for word in words:
+        assert word in f"{caught.value.message} {caught.value.hint}"
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_folder_is_found_before_anything_is_trained(sets, tmp_path):
+    entries = [{"name": "A", "folder": "a"}, {"name": "C", "folder": "c", "train": False}]
+    values = {"name": "x", "sets": entries, "models": MODELS[:1]}
+    with pytest.raises(DatasetError) as caught:
+        run_suite(parse_suite(values, place="x.toml", folder=sets), tmp_path / "out", Follower())
+    assert str(sets / "c") in caught.value.message
+    assert not (tmp_path / "out").exists()
 
 
 def test_more_than_two_classes_need_a_name(sets):

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from clearscene.benchmark.bins import LEVELS, N_BINS, bin_of, edge_of, level_of
 from clearscene.benchmark.charts import nice_ticks
 from clearscene.benchmark.consistency import Printed, check_rows, recover
 from clearscene.benchmark.metrics import METRICS, measure
@@ -22,6 +23,17 @@ def answers(draw):
     probability = draw(hnp.arrays(np.float32, shape, elements=st.floats(0, 1, width=32)))
     truth = draw(hnp.arrays(np.uint8, shape, elements=st.sampled_from([0, 1, 255])))
     return probability, truth
+
+
+@given(hnp.arrays(np.float32, st.integers(2, 40), elements=st.floats(0, 1, width=32)), st.integers(0, LEVELS))
+def test_bins_rise_with_the_probability_and_keep_every_threshold(probability, k):
+    found = bin_of(np.sort(probability))
+    assert (np.diff(found) >= 0).all()
+    assert found.min() >= 0
+    assert found.max() < N_BINS
+    near = np.float32(k / LEVELS) + np.array([-1e-6, -1e-7, 0, 1e-7, 1e-6], np.float32)
+    for values in (probability, np.clip(near, 0, 1)):
+        np.testing.assert_array_equal(bin_of(values) >= edge_of(k / LEVELS), level_of(values) >= k)
 
 
 @given(answers(), st.integers(1, 16), st.sampled_from([0.0, 0.1, 0.5, 12 / 255, 1.0]))

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from clearscene.benchmark.bins import bin_of
 from clearscene.benchmark.intervals import estimate, scene_draws
-from clearscene.benchmark.metrics import METRICS, Sums, bin_of, measure
+from clearscene.benchmark.metrics import METRICS, Sums, measure
 from clearscene.benchmark.tally import Tally, boundary_counts, joined
 
 THRESHOLD = 0.4
@@ -55,7 +56,19 @@ def test_as_scikit_learn(answers):
         "f2": metrics.fbeta_score(truth, called, beta=2),
     }
     assert {name: pytest.approx(float(measure(name, sums)[0]), abs=1e-12) for name in wanted} == wanted
-    assert float(measure("auc", sums)[0]) == pytest.approx(metrics.roc_auc_score(truth, probability), abs=2e-4)
+    assert float(measure("auc", sums)[0]) == pytest.approx(metrics.roc_auc_score(truth, probability), abs=1e-5)
+
+
+@pytest.mark.parametrize("spread", [1.0, 4.0, 12.0])
+def test_the_auc_of_saturated_answers_is_that_of_scikit_learn(spread):
+    """Probabilities that crowd at 0 and 1, as confident networks give them, in float32."""
+    metrics = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(11)
+    truth = (rng.random((300, 331)) < 0.3).astype(np.uint8)
+    logits = rng.normal(np.where(truth == 1, -5, -8), 3, truth.shape) * spread
+    probability = (1 / (1 + np.exp(-logits.clip(-80, 80)))).astype(np.float32)
+    found = float(measure("auc", joined([tally_of([(probability, truth)])], THRESHOLD))[0])
+    assert found == pytest.approx(metrics.roc_auc_score(truth.ravel(), probability.ravel()), abs=2e-5)
 
 
 def test_by_hand():
@@ -169,10 +182,22 @@ def test_intervals_hold_the_value_and_repeat(answers):
         assert entry.low < entry.high
 
 
-def test_one_scene_has_no_interval(answers):
-    entry = estimate(joined([tally_of(answers)], THRESHOLD), ("iou",), pooling="pixels", seed=0)["iou"]
-    assert np.isnan(entry.low)
-    assert np.isnan(entry.high)
+@pytest.mark.parametrize("pooling", ["pixels", "scenes"])
+@pytest.mark.parametrize(("n_scenes", "has_interval"), [(1, False), (2, False), (4, False), (5, True)])
+def test_few_scenes_have_no_interval(answers, n_scenes, has_interval, pooling):
+    tallies = [tally_of([answers[i % 2]]) for i in range(n_scenes)]
+    entry = estimate(joined(tallies, THRESHOLD), ("iou",), pooling=pooling, seed=0)["iou"]
+    assert np.isfinite(entry.value)
+    assert [np.isfinite(entry.low), np.isfinite(entry.high)] == [has_interval] * 2
+
+
+def test_scenes_where_a_metric_is_not_defined_make_no_interval(answers):
+    clear = Tally((THRESHOLD,))
+    clear.add(np.full((2, 3), 0.1, np.float32), np.zeros((2, 3), np.uint8))
+    sums = joined([*(tally_of([pair]) for pair in answers), clear, clear, clear], THRESHOLD)
+    found = estimate(sums, ("recall", "accuracy"), pooling="scenes", seed=0)
+    assert np.isnan(found["recall"].low)
+    assert np.isfinite(found["accuracy"].low)
 
 
 def test_draws_take_as_many_scenes_as_there_are():

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from clearscene.benchmark.metrics import METRICS, N_BINS
+from clearscene.benchmark.bins import LEVELS
+from clearscene.benchmark.metrics import METRICS
 from clearscene.errors import OptionError
 from clearscene.models.manifest import describe_errors
 
@@ -48,8 +49,8 @@ class ThresholdRule(_Section):
     def _check(self) -> Self:
         for key in ("value", "step"):
             number = getattr(self, key)
-            if abs(number * N_BINS - round(number * N_BINS)) > 1e-6:
-                raise ValueError(f"{key} {number:g} is no multiple of 1/{N_BINS}; thresholds k/255 and k/100 are")
+            if abs(number * LEVELS - round(number * LEVELS)) > 1e-6:
+                raise ValueError(f"{key} {number:g} is no multiple of 1/{LEVELS}; thresholds k/255 and k/100 are")
         if self.step == 0:
             raise ValueError("step must be more than 0")
         return self

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clearscene.benchmark.card import Card
+from clearscene.benchmark.intervals import FEWEST_SCENES
 from clearscene.benchmark.metrics import METRICS
 from clearscene.benchmark.results import Cell, Curve, Results, Training
 
@@ -44,6 +45,8 @@ class Forest:
     """One metric of all models on one set, with intervals, best first."""
 
     title: str
+    note: str
+    """Of what the intervals are, or why there are none."""
     dots: tuple[Dot, ...]
     ticks: tuple[Tick, ...]
     width: float
@@ -103,7 +106,14 @@ def forest(results: Results, card: Card, test_set: str) -> Forest | None:
         for i, cell in enumerate(cells)
     )
     marks = tuple(Tick(place(value), f"{value:g}") for value in ticks)
-    return Forest(f"{card.leading.head} on {test_set}", dots, marks, WIDTH, TOP + ROW * len(dots) + BOTTOM, LEFT)
+    title, note = f"{card.leading.head} on {test_set}", _interval_note(cells)
+    return Forest(title, note, dots, marks, WIDTH, TOP + ROW * len(dots) + BOTTOM, LEFT)
+
+
+def _interval_note(cells: Sequence[Cell]) -> str:
+    n = max(cell.n_scenes for cell in cells)
+    scenes = f"{n} scene{'s' if n != 1 else ''}"
+    return f"95 % interval over {scenes}" if n >= FEWEST_SCENES else f"{scenes}: too few for intervals"
 
 
 def loss_chart(training: Training) -> LossChart:

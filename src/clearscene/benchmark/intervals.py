@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from clearscene.benchmark.metrics import Sums, measure
 
-__all__ = ["DRAWS", "Estimate", "Pooling", "estimate", "scene_draws"]
+__all__ = ["DRAWS", "FEWEST_SCENES", "Estimate", "Pooling", "estimate", "scene_draws"]
 
 DRAWS = 1000
+FEWEST_SCENES = 5
+"""For an interval. Of four scenes 35 different sets can be drawn, of two three: their spread says nothing."""
 Pooling = Literal["pixels", "scenes"]
 
 
@@ -36,11 +38,12 @@ def estimate(
     """Metrics over scenes, (scene, ...) sums, by name.
 
     `pixels` adds up the sums of all scenes; `scenes` takes the mean of the scenes where the metric is defined.
-    With one scene, or none, the interval is NaN: nothing can be drawn again.
+    With fewer than `FEWEST_SCENES` of the scenes that it is made of the interval is NaN.
     """
     n_scenes = len(sums.confusion)
     whole = np.ones((1, n_scenes), np.int64)
-    drawn = scene_draws(n_scenes, seed=seed, draws=draws) if n_scenes > 1 else np.zeros((0, n_scenes), np.int64)
+    is_few = n_scenes < FEWEST_SCENES
+    drawn = np.zeros((0, n_scenes), np.int64) if is_few else scene_draws(n_scenes, seed=seed, draws=draws)
     values = _values(sums, names, np.concatenate([whole, drawn]), pooling)
     return {name: _estimate(float(found[0]), found[1:]) for name, found in values.items()}
 
@@ -59,6 +62,8 @@ def _values(
         total = weights @ np.where(known, by_scene, 0.0)
         count = weights @ known.astype(np.float64)
         found[name] = np.divide(total, count, out=np.full(len(weights), np.nan), where=count > 0)
+        if known.sum() < FEWEST_SCENES:
+            found[name][1:] = np.nan
     return found
 
 

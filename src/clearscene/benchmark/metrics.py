@@ -10,10 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BOUNDARY", "CONFUSION", "ECE_BINS", "METRICS", "N_BINS", "Metric", "Sums", "bin_of", "measure"]
+__all__ = ["BOUNDARY", "CONFUSION", "ECE_BINS", "METRICS", "Metric", "Sums", "measure"]
 
-N_BINS = 5100
-"""Bins of the probability: thresholds k/255, k/100 and their common ones lie on edges."""
 ECE_BINS = 15
 """Bins of the calibration error; they are joined from the others."""
 CONFUSION = ("tp", "fp", "fn", "tn")
@@ -75,16 +73,6 @@ class Metric:
 def measure(name: str, sums: Sums) -> Array:
     """A metric by its name over the leading axes of the sums; NaN where it is not defined."""
     return METRICS[name].function(sums)
-
-
-def bin_of(probability: NDArray[np.floating]) -> NDArray[np.int64]:
-    """The bin of each probability, 0 to `N_BINS`; the last is that of 1 alone.
-
-    Law: a probability reaches a threshold on an edge exactly where its bin does; one within 2e-7 below an
-    edge counts as on it, because float32 cannot tell.
-    """
-    scaled = np.floor(np.asarray(probability, np.float64) * N_BINS + 1e-3)
-    return np.clip(scaled, 0, N_BINS).astype(np.int64)
 
 
 def _ratio(above: Array, below: Array) -> Array:

@@ -6,9 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from clearscene.benchmark.bins import bin_of, edge_of
 from clearscene.benchmark.evaluate import Sample, Target
-from clearscene.benchmark.metrics import bin_of
-from clearscene.benchmark.tally import edge_of
 from clearscene.datasets.prepared import PreparedRecord, Split
 from clearscene.raster.stretch import REFLECTANCE_WHITE
 

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 
 from clearscene import __version__
 from clearscene.atomic import output_error
+from clearscene.benchmark.beforehand import check_models
 from clearscene.benchmark.card import Card
 from clearscene.benchmark.classes import positive_of
 from clearscene.benchmark.evaluate import Target
@@ -59,6 +60,7 @@ class Follower(Protocol):
 class Makers:
     """Where models come from; others in tests."""
 
+    check: Callable[..., None] = check_models
     load: Callable[..., Row] = load_row
     facts: Callable[..., Model] = row_facts
     values: Callable[..., dict[str, Any]] = training_values
@@ -89,17 +91,19 @@ def run_suite(
     costs its own cells only. `results.json` is written after every model, so that an interruption loses little.
 
     Raises:
-        ClearsceneError: A set cannot be read, or does not hold what the suite says.
+        ClearsceneError: A set cannot be read, or does not hold what the suite says; or there is no such model. Both are
+            found before anything is trained or written.
         OutputError: `out` cannot be written.
     """
     began = perf_counter()
     run = _Run(suite, out, follower, makers or Makers())
+    for entry in suite.sets:
+        run.targets[entry.name] = _target(entry)
+    run.makers.check(suite, run.targets, suite.expanded())
     try:
         (out / CELLS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise output_error(error, out) from error
-    for entry in suite.sets:
-        run.targets[entry.name] = _target(entry)
     for model in suite.expanded():
         run.models.append(_facts(run, model))
         for train_set, source in _sources(run, model, overwrite=overwrite):

@@ -1,0 +1,59 @@
+"""What can be known to be wrong before hours of training: names of models, their folders, and how they are trained."""
+
+from collections.abc import Iterable, Mapping
+
+from clearscene.benchmark.evaluate import Target
+from clearscene.benchmark.network_facts import wanted_of_run
+from clearscene.benchmark.suite import ModelEntry, Suite
+from clearscene.benchmark.trained import training_values
+from clearscene.errors import ClearsceneError, OptionError
+from clearscene.masking.choose import PEERS
+from clearscene.models.zoo import find_model
+
+__all__ = ["check_model", "check_models"]
+
+
+def check_models(suite: Suite, targets: Mapping[str, Target], models: Iterable[ModelEntry]) -> None:
+    """See that all models are there; all that are not are named at once.
+
+    A package that is not installed is no mistake here: it costs the cells of its models only.
+
+    Raises:
+        OptionError: There is no such network, form, shipped model, peer or folder; or a network cannot be trained as
+            the suite says.
+    """
+    found: list[tuple[str, ClearsceneError]] = []
+    for model in models:
+        try:
+            check_model(suite, model, targets)
+        except ClearsceneError as error:
+            found.append((model.name, error))
+    if found:
+        said = " ".join(f"Model {name}: {error.message}" for name, error in found)
+        raise OptionError(f"Nothing was trained. {said}", hint=found[0][1].hint)
+
+
+def check_model(suite: Suite, model: ModelEntry, targets: Mapping[str, Target]) -> None:
+    """See that one model is there.
+
+    Raises:
+        ClearsceneError: It is not, or cannot be trained as the suite says.
+    """
+    if model.peer:
+        if model.peer not in PEERS:
+            raise OptionError(f"There is no peer {model.peer!r}.", hint=f"There are {', '.join(PEERS)}.")
+    elif model.model:
+        find_model(model.model)
+    elif model.run is not None:
+        wanted_of_run(model.run)
+    else:
+        _check_training(suite, model, targets)
+
+
+def _check_training(suite: Suite, model: ModelEntry, targets: Mapping[str, Target]) -> None:
+    from clearscene.training.config import parse_config  # needs no torch, yet a while to be read
+
+    for entry in suite.sets:
+        if entry.train:
+            values = training_values(suite, model, entry, prepared=targets[entry.name].prepared)
+            parse_config(values, place=f"[training] of {model.name}")
