@@ -1,7 +1,10 @@
 """What `fusion_tables.py` and `fusion_dates.py` measure with, and how they draw."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import cv2
 import numpy as np
@@ -56,6 +59,94 @@ def interval(values: Sequence[float], of: Callable[[np.ndarray], float], seed: i
     drawn = [of(rng.integers(len(values), size=len(values))) for _ in range(DRAWS)]
     low, high = np.percentile(drawn, (2.5, 97.5))
     return float(low), float(high)
+
+
+@dataclass
+class Notes:
+    """What one method reached in one setting."""
+
+    l1: dict[tuple[int, int], float] = field(default_factory=dict)
+    """Of a channel, by repetition and place."""
+    counts: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)
+    """(truth, answer), by repetition and place."""
+
+    def mean_l1(self) -> tuple[float, float, float, float]:
+        """Of a channel: mean and spread of the repetitions, and the interval over places."""
+        of_repeat, of_place = defaultdict(list), defaultdict(list)
+        for (repeat, place), value in self.l1.items():
+            of_repeat[repeat].append(value)
+            of_place[place].append(value)
+        each = np.array([np.mean(values) for values in of_place.values()])
+        spread = np.std([np.mean(values) for values in of_repeat.values()])
+        return (float(each.mean()), float(spread), *interval(each, lambda drawn: each[drawn].mean()))
+
+    def summary(self) -> dict[str, tuple[float, float, float, float]]:
+        """Scores by name: mean and spread of the repetitions, and the interval over places."""
+        repeats, places = (sorted({key[axis] for key in self.counts}) for axis in (0, 1))
+        of_repeat = [scores(sum(self.counts[r, p] for p in places)) for r in repeats]
+        of_place = np.array([sum(self.counts[r, p] for r in repeats) for p in places])
+        found = {}
+        for key in of_repeat[0]:
+            values = np.array([one[key] for one in of_repeat])
+            ends = interval(of_place, lambda drawn, key=key: scores(of_place[drawn].sum(0))[key])
+            found[key] = (float(values.mean()), float(values.std()), *ends)
+        return found
+
+
+@dataclass
+class Found:
+    """Notes by method, and on disk, so that a run that was cut off goes on after its last repetition."""
+
+    methods: dict[str, Notes] = field(default_factory=lambda: defaultdict(Notes))
+
+    @property
+    def n_repeats(self) -> int:
+        """Repetitions that are done."""
+        return 1 + max((repeat for notes in self.methods.values() for repeat, _ in notes.counts), default=-1)
+
+    def save(self, path: Path) -> None:
+        """As arrays by method and kind, keys beside values."""
+        arrays = {}
+        for name, notes in self.methods.items():
+            for kind in ("l1", "counts"):
+                values = getattr(notes, kind)
+                if values:
+                    arrays[f"{name}|{kind}|keys"] = np.array([*values])
+                    arrays[f"{name}|{kind}"] = np.array([*values.values()])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(path, **arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """What was saved; nothing if the file is not there. Law: `load(save(x))` is x."""
+        found = cls()
+        if path.is_file():
+            with np.load(path) as arrays:
+                for label in arrays.files:
+                    name, kind, *is_keys = label.split("|")
+                    if not is_keys:
+                        keys = [(int(r), int(p)) for r, p in arrays[f"{label}|keys"]]
+                        values = arrays[label]
+                        getattr(found.methods[name], kind).update(zip(keys, values, strict=True))
+        return found
+
+
+def peer_geomedian() -> Callable[[np.ndarray], np.ndarray] | None:
+    """The geometric median by geomad, the engine of odc-algo, of (image, band, row, col); None if not installed."""
+    try:
+        import geomad
+    except ImportError:
+        return None
+
+    def fused(stack: np.ndarray) -> np.ndarray:
+        given = np.ascontiguousarray(stack.transpose(2, 3, 1, 0), np.float32)
+        return np.asarray(geomad.nangeomedian_pcm(given, num_threads=1, **PEER)).transpose(2, 0, 1)
+
+    return fused
+
+
+PEER = {"eps": 1e-4, "maxiters": 1000}
+"""As odc-algo calls it."""
 
 
 def ssim(one: np.ndarray, other: np.ndarray, *, span: float) -> float:

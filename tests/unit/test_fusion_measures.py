@@ -47,3 +47,31 @@ def test_quality_weighs_by_softmax_or_chooses():
     soft = measures.by_quality(stack, logits)
     assert soft.ravel().tolist() == pytest.approx([0.75, 1 / (1 + np.exp(5))], abs=1e-6)
     assert measures.by_quality(stack, logits, hard=True).ravel().tolist() == [1, 0]
+
+
+def test_what_was_found_is_kept_on_disk(tmp_path):
+    found = measures.Found()
+    assert found.n_repeats == 0
+    counts = np.array([[3, 1], [0, 4]])
+    for key, value in (((0, 0), 0.1), ((0, 1), 0.3), ((1, 0), 0.2), ((1, 1), 0.4)):
+        found.methods["learned, weak"].l1[key] = value
+        found.methods["learned, weak"].counts[key] = counts
+    found.methods["clean"].counts[0, 0] = counts
+    found.save(tmp_path / "x" / "some.npz")
+    again = measures.Found.load(tmp_path / "x" / "some.npz")
+    assert again.n_repeats == 2
+    assert again.methods["learned, weak"].l1 == found.methods["learned, weak"].l1
+    assert again.methods["clean"].counts[0, 0].tolist() == counts.tolist()
+    assert again.methods["clean"].l1 == {}
+    mean, spread, low, high = again.methods["learned, weak"].mean_l1()
+    assert (mean, spread) == pytest.approx((0.25, 0.05))  # repetitions 0.2 and 0.3, places 0.15 and 0.35
+    assert 0.15 <= low < high <= 0.35
+    assert measures.Found.load(tmp_path / "none.npz").n_repeats == 0
+
+
+def test_the_geometric_median_of_the_peer_is_ours():
+    peer = measures.peer_geomedian()
+    if peer is None:
+        pytest.skip("geomad is not installed")
+    stack = np.random.default_rng(3).uniform(0.02, 0.4, (7, 4, 9, 11)).astype(np.float32)
+    np.testing.assert_allclose(peer(stack), measures.classical("geomedian", stack), atol=2e-3)
