@@ -32,15 +32,25 @@ def scene_of(number: int, n_bands: int) -> tuple[NDArray[np.float32], NDArray[np
 
 
 def make_set(
-    folder: Path, *, name: str = "Made", bands: Sequence[str] = ("red", "green", "blue"), n_scenes: int = 6
+    folder: Path,
+    *,
+    name: str = "Made",
+    bands: Sequence[str] = ("red", "green", "blue"),
+    n_scenes: int = 6,
+    fill_cols: int = 0,
 ) -> Path:
-    """Write a set with chips that overlap and stick out of their scenes; every third scene is for the test."""
+    """Write a set with chips that overlap and stick out of their scenes; every third scene is for the test.
+
+    The first `fill_cols` columns of each scene are fill; chips of nothing else are left out.
+    """
     about = PreparedAbout(name, tuple(bands), ("clear", "cloud"), "reflectance", "CC0-1.0", size=CHIP, overlap=8)
     with PreparedWriter(folder, about) as writer:
         for number in range(n_scenes):
             image, cloud = scene_of(number, len(bands))
+            image[:, :, :fill_cols], cloud[:, :fill_cols] = 0, 255
             for record, chip, mask in chips_of(number, image, cloud):
-                writer.add(record, chip, mask)
+                if (mask != 255).any() or not fill_cols:
+                    writer.add(record, chip, mask)
     return folder
 
 

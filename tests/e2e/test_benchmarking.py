@@ -17,6 +17,7 @@ from clearscene.benchmark.overlays import BOTH, DIM, FOUND, TRUE, WASH
 from clearscene.benchmark.results import Results, read_results, schema_text
 from clearscene.benchmark.run import run_suite
 from clearscene.benchmark.suite import parse_suite
+from clearscene.benchmark.tally import joined
 from clearscene.datasets.prepared import PreparedSet
 from clearscene.errors import DatasetError, OptionError, ResultError
 from tests.benchmark_sets import BIOMES, SHAPE, BrightRow, FakeMakers, Follower, make_set, scene_of
@@ -104,6 +105,35 @@ def test_each_card_has_its_threshold_and_pooling(finished):
     code = results.cell("U-Net", "A", "B", "benchcloudvision-code")
     assert code.threshold in find_card("benchcloudvision-code").threshold.candidates
     assert code.metrics["auc_thresholded"].value <= code.metrics["auc"].value
+
+
+def test_fill_is_left_out_or_clear_as_the_card_says(tmp_path):
+    """A scene with unlabeled fill at its left side, of which a chip of nothing but fill is not in the set."""
+    prepared = PreparedSet.open(make_set(tmp_path / "filled", fill_cols=40))
+    target = Target("Filled", prepared, ("cloud",), ())
+    n_scenes, of_scene = 2, SHAPE[0] * SHAPE[1]
+    by_fill = {}
+    for fill in ("ignore", "clear"):
+        card = find_card("38cloud-official").model_copy(update={"name": fill, "fill": fill})
+        tallies = count(BrightRow("x"), target, [card], split="test")[fill].tallies
+        by_fill[fill] = joined(list(tallies.values()), 12 / 255).confusion.sum(axis=0)
+    assert by_fill["ignore"].sum() == n_scenes * (of_scene - 40 * SHAPE[0])
+    assert by_fill["clear"].sum() == n_scenes * of_scene
+    tp, fp, fn, tn = by_fill["clear"] - by_fill["ignore"]
+    assert (tp, fn) == (0, 0)
+    assert fp + tn == n_scenes * 40 * SHAPE[0]
+    assert find_card("38cloud-official").fill == "clear"
+    assert find_card("pooled").fill == "ignore"
+
+
+def test_ignored_classes_stay_ignored_where_fill_is_clear(sets):
+    prepared = PreparedSet.open(sets / "a")
+    record = next(iter(prepared.records("test")))
+    mask = prepared.mask(record)
+    truth = Target("A", prepared, ("cloud",), ("clear",)).truth(record, fill="clear")
+    assert (mask == 255).any()
+    assert (mask == 0).any()
+    np.testing.assert_array_equal(truth, np.select([mask == 255, mask == 0], [0, 255], 1))
 
 
 def test_the_threshold_of_the_validation_images_is_kept_for_the_test(sets):

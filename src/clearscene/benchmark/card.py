@@ -16,7 +16,7 @@ from clearscene.benchmark.metrics import METRICS
 from clearscene.errors import OptionError
 from clearscene.models.manifest import describe_errors
 
-__all__ = ["Card", "Column", "ThresholdRule", "find_card", "read_card", "shipped_cards"]
+__all__ = ["Card", "Column", "Fill", "ThresholdRule", "find_card", "read_card", "shipped_cards"]
 
 
 def _fraction(value: Any) -> Any:
@@ -28,6 +28,9 @@ def _fraction(value: Any) -> Any:
 
 
 Level = Annotated[float, BeforeValidator(_fraction), Field(ge=0, le=1)]
+
+
+Fill = Literal["ignore", "clear"]
 
 
 class _Section(BaseModel):
@@ -104,6 +107,11 @@ class Card(_Section):
     center_crop: bool = Field(
         default=False,
         description="After stitching, cut off the padding around the scene; false counts it where it has labels.",
+    )
+    fill: Fill = Field(
+        default="ignore",
+        description="Pixels without label or data, and those of a scene that no chip shows: not counted, or counted as"
+        " clear. Ignored classes are never counted.",
     )
     boundary_tolerance_px: int = Field(default=2, ge=0, le=64)
     columns: tuple[Column, ...] = Field(min_length=1)

@@ -1,18 +1,18 @@
 """One model over the images of one set: what it says, counted by several protocols at once."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter, process_time
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clearscene.benchmark.card import Card
+from clearscene.benchmark.card import Card, Fill
 from clearscene.benchmark.classes import binary_truth
 from clearscene.benchmark.rows import Row
 from clearscene.benchmark.stitch import Answered, stitched
 from clearscene.benchmark.tally import Tally
-from clearscene.datasets.prepared import PreparedRecord, PreparedSet, Split
+from clearscene.datasets.prepared import IGNORE, PreparedRecord, PreparedSet, Split
 from clearscene.errors import DatasetError, ModelError
 
 __all__ = ["Counted", "Sample", "Target", "count"]
@@ -46,9 +46,11 @@ class Target:
         """The bands that a card lets a model read."""
         return tuple(name for name in self.prepared.bands if not card.bands or name in card.bands)
 
-    def truth(self, record: PreparedRecord) -> NDArray[np.uint8]:
-        """0, 1, or 255 (row, col)."""
-        return binary_truth(self.prepared.mask(record), self.prepared.classes, self.positive, ignored=self.ignored)
+    def truth(self, record: PreparedRecord, *, fill: Fill = "ignore") -> NDArray[np.uint8]:
+        """0, 1, or 255 (row, col); what has no label is 255, or 0 with `fill` clear."""
+        mask = self.prepared.mask(record)
+        truth = binary_truth(mask, self.prepared.classes, self.positive, ignored=self.ignored)
+        return np.where(mask == IGNORE, np.uint8(0), truth) if fill == "clear" else truth
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,8 +170,11 @@ class _Pass:
 
     def _count(self, card: Card, scene: str, records: Sequence[PreparedRecord], answers: Sequence[Answered]) -> None:
         tally = Tally(card.threshold.candidates, card.boundary_tolerance_px)
+        if card.fill == "clear":
+            pairs = zip(records, answers, strict=True)
+            answers = [replace(answer, truth=self._target.truth(record, fill="clear")) for record, answer in pairs]
         if card.stitching == "scene":
-            tally.add(*stitched(answers, records[0].scene_shape, crop_center=card.center_crop))
+            tally.add(*stitched(answers, records[0].scene_shape, crop_center=card.center_crop, fill=card.fill))
         else:
             for answer in answers:
                 tally.add(answer.probability, answer.truth)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from clearscene.benchmark.card import Fill
 from clearscene.benchmark.tally import IGNORED
 
 __all__ = ["Answered", "center_offset", "stitched"]
@@ -25,13 +26,14 @@ class Answered:
 
 
 def stitched(
-    chips: Sequence[Answered], shape: tuple[int, int], *, crop_center: bool
+    chips: Sequence[Answered], shape: tuple[int, int], *, crop_center: bool, fill: Fill = "ignore"
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Probability and truth (row, col) of a scene of this shape.
 
     Laws: the order of the chips changes nothing beyond rounding; a pixel that no chip shows, or where all say 255,
     is 255 in the truth; chips without overlap come back as they are. With `crop_center` the padding around the
-    scene is cut off, and the result has its shape; otherwise the result holds all of all chips.
+    scene is cut off, and the result has its shape; otherwise the result holds all of all chips. With `fill` clear
+    what no chip shows is clear, found and true.
     Memory: 11 bytes a pixel.
     """
     top, left, height, width = (0, 0, *shape) if crop_center else _extent(chips, shape)
@@ -43,6 +45,8 @@ def stitched(
         total[there] += chip.probability[here]
         count[there] += 1
         truth[there] = np.where(known, chip.truth[here], truth[there])
+    if fill == "clear":
+        truth[count == 0] = 0
     total /= np.maximum(count, 1).astype(np.float32)
     return total, truth
 
