@@ -80,6 +80,7 @@ class BrightRow:
     bands: tuple[str, ...] = ("red", "green")
     slope: float = 20.0
     error: str = ""
+    is_whole: bool = False
 
     def reads(self, offered: Sequence[str]) -> tuple[str, ...]:
         return needed(self.name, self.bands, offered)

@@ -15,14 +15,18 @@ from clearscene.benchmark.drawing import draw_all
 from clearscene.benchmark.evaluate import Target, count
 from clearscene.benchmark.overlays import BOTH, DIM, FOUND, TRUE, WASH
 from clearscene.benchmark.results import Results, read_results, schema_text
+from clearscene.benchmark.rows import load_row
 from clearscene.benchmark.run import run_suite
-from clearscene.benchmark.suite import parse_suite
+from clearscene.benchmark.suite import ModelEntry, parse_suite
 from clearscene.benchmark.tally import joined
-from clearscene.datasets.prepared import PreparedSet
+from clearscene.datasets.prepared import PreparedAbout, PreparedRecord, PreparedSet, PreparedWriter
 from clearscene.errors import DatasetError, OptionError, ResultError
+from clearscene.sky.api import sky
+from clearscene.sky.options import SkyOptions
 from tests.benchmark_sets import BIOMES, SHAPE, BrightRow, FakeMakers, Follower, make_set, scene_of
 from tests.command import clearscene
 from tests.mask_models import level_folder
+from tests.sky_photos import blue_model, indoors, scene
 
 CARDS = ["pooled", "benchcloudvision-code", "38cloud-official"]
 MODELS = [
@@ -105,6 +109,60 @@ def test_each_card_has_its_threshold_and_pooling(finished):
     code = results.cell("U-Net", "A", "B", "benchcloudvision-code")
     assert code.threshold in find_card("benchcloudvision-code").threshold.candidates
     assert code.metrics["auc_thresholded"].value <= code.metrics["auc"].value
+
+
+def test_a_model_for_whole_photos_sees_them_whole(sets):
+    """Its answer depends on the mean of what it sees, so that chips alone would give another one."""
+
+    class AboveMean(BrightRow):
+        def probability(self, image, bands):
+            shapes.append(image.shape)
+            return (image.mean(axis=0) > image.mean()).astype(np.float32)
+
+    target = Target("B", PreparedSet.open(sets / "b"), ("cloud",), ())
+    found = {}
+    for is_whole in (True, False):
+        shapes = []
+        counted = count(AboveMean("x", is_whole=is_whole), target, [find_card("pooled")], split="test")["pooled"]
+        found[is_whole] = joined([counted.tallies["s2"], counted.tallies["s5"]], 0.5).confusion
+        assert set(shapes) == {(2, *SHAPE)} if is_whole else (2, *SHAPE) not in shapes
+        assert counted.n_chips == len(target.prepared.records("test"))
+    for place, number in enumerate((2, 5)):
+        image, cloud = scene_of(number, 4)
+        stored = np.rint(image * 10_000).astype(np.uint16).astype(np.float32) / np.float32(10_000)
+        called = stored[[2, 1]].mean(axis=0) > stored[[2, 1]].mean()
+        assert found[True][place, 0] == (called & (cloud == 1)).sum()
+        assert found[True][place, 1] == (called & (cloud == 0)).sum()
+    assert (found[True] != found[False]).any()
+
+
+def test_a_sky_model_is_judged_as_the_command_masks(tmp_path):
+    """At one half, over chips that overlap, its mask is that of `clearscene sky` on the photo."""
+    blue_model(tmp_path / "blue")
+    photos = [scene(seed=1), (indoors(120, 180), np.zeros((120, 180), bool))]
+    about = PreparedAbout(
+        "Photos", ("red", "green", "blue"), ("other", "sky"), "display", "CC0-1.0", size=96, overlap=8
+    )
+    with PreparedWriter(tmp_path / "set", about) as writer:
+        for number, (photo, is_sky) in enumerate(photos):
+            for row, col in ((0, 0), (0, 84), (24, 0), (24, 84)):
+                part = np.s_[row : row + 96, col : col + 96]
+                image = photo[part].transpose(2, 0, 1).astype(np.float32) / 255
+                name = f"p{number}"
+                record = PreparedRecord(f"{name}_{row}_{col}", "test", name, "", "", row, col, is_sky.shape)
+                writer.add(record, image, is_sky[part].astype(np.uint8))
+    row = load_row(
+        ModelEntry(name="x", model=str(tmp_path / "blue")),
+        run=None, positive=("sky",), kind="display", device="cpu", threads=1,
+    )  # fmt: skip
+    target = Target("Photos", PreparedSet.open(tmp_path / "set"), ("sky",), ())
+    tallies = count(row, target, [find_card("pooled")], split="test")["pooled"].tallies
+    for number, (photo, is_sky) in enumerate(photos):
+        hidden = sky(photo, options=SkyOptions(model=str(tmp_path / "blue"))).mask == 0
+        tp, fp, fn, tn = joined([tallies[f"p{number}"]], 0.5).confusion[0]
+        assert (tp, fp) == ((hidden & is_sky).sum(), (hidden & ~is_sky).sum())
+        assert tp + fp + fn + tn == is_sky.size
+    assert tp + fp == 0
 
 
 def test_fill_is_left_out_or_clear_as_the_card_says(tmp_path):

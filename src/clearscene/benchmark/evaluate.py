@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from clearscene.benchmark.card import Card, Fill
 from clearscene.benchmark.classes import binary_truth
 from clearscene.benchmark.rows import Row
-from clearscene.benchmark.stitch import Answered, stitched
+from clearscene.benchmark.stitch import Answered, cut_out, mosaic, stitched
 from clearscene.benchmark.tally import Tally
 from clearscene.datasets.prepared import IGNORE, PreparedRecord, PreparedSet, Split
 from clearscene.errors import DatasetError, ModelError
@@ -139,18 +139,30 @@ class _Pass:
             by_scene.setdefault(record.scene, []).append(record)
         n_done = 0
         for scene, of_scene in by_scene.items():
-            answers = []
-            for record in of_scene:
-                answers.append(self._answer(record))
-                n_done += 1
+            answers: list[Answered] = []
+            for asked in [of_scene] if self._row.is_whole else [[record] for record in of_scene]:
+                answers += self._answers(asked)
+                n_done += len(asked)
                 yield n_done / len(records)
             for card in self._cards:
                 self._count(card, scene, of_scene, answers)
 
-    def _answer(self, record: PreparedRecord) -> Answered:
+    def _answers(self, records: Sequence[PreparedRecord]) -> list[Answered]:
+        """What the model says of a chip, or of the chips of a scene when they are put together for it."""
+        if not self._row.is_whole:
+            (record,) = records
+            return [self._kept(record, self._asked(self._image(record), record))]
+        images = [((record.row, record.col), self._image(record)) for record in records]
+        whole = self._asked(mosaic(images, records[0].scene_shape), records[0])
+        pairs = zip(records, images, strict=True)
+        return [self._kept(record, cut_out(whole, place, image.shape[1:])) for record, (place, image) in pairs]
+
+    def _image(self, record: PreparedRecord) -> NDArray[np.float32]:
         image = self._target.prepared.image(record, self._bands)
-        if self._is_8_bit:
-            image = np.floor(np.clip(image, 0, 1) * EIGHT_BITS) / EIGHT_BITS
+        return np.floor(np.clip(image, 0, 1) * EIGHT_BITS) / EIGHT_BITS if self._is_8_bit else image
+
+    def _asked(self, image: NDArray[np.float32], record: PreparedRecord) -> NDArray[np.float32]:
+        """The answer of the model, timed."""
         if not self._is_warm:
             self._row.probability(image, self._bands)
             self._is_warm = True
@@ -158,11 +170,15 @@ class _Pass:
         probability = self._row.probability(image, self._bands)
         seconds, cpu_seconds = perf_counter() - started, process_time() - worked
         _check(self._row, probability, image.shape[1:], record)
-        truth = self._target.truth(record)
         for counted in self.found.values():
             counted.seconds += seconds
             counted.cpu_seconds += cpu_seconds
             counted.n_timed += probability.size
+        return probability
+
+    def _kept(self, record: PreparedRecord, probability: NDArray[np.float32]) -> Answered:
+        truth = self._target.truth(record)
+        for counted in self.found.values():
             counted.n_chips += 1
             if record.id in self._drawn:
                 counted.samples.append(Sample(record, probability, truth))

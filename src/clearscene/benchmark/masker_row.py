@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ class MaskerRow:
     kind: Kind
     """What the values of the images are."""
     options: MaskOptions
+    is_whole: ClassVar[bool] = False
 
     def reads(self, offered: Sequence[str]) -> tuple[str, ...]:
         """See `Row`."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ __all__ = ["OnnxRow", "load_onnx_row"]
 MEMORY_LIMIT = 4_000_000_000
 DISPLAY_WHITE = np.float32(255)
 """White of display values, which models for photos expect; prepared sets have 1."""
-DISPLAY_TASKS = ("sky", "inspection", "quality", "fusion")
+DISPLAY_TASKS = ("inspection", "quality", "fusion")
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +30,7 @@ class OnnxRow:
     name: str
     model: Model
     positive: tuple[str, ...]
+    is_whole: ClassVar[bool] = False
 
     def reads(self, offered: Sequence[str]) -> tuple[str, ...]:
         """See `Row`."""

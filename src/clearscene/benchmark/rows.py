@@ -13,11 +13,13 @@ from clearscene.benchmark.masker_row import load_masker_row
 from clearscene.benchmark.network_facts import Wanted, facts_of, wanted_of_run
 from clearscene.benchmark.onnx_row import load_onnx_row
 from clearscene.benchmark.results import Model
+from clearscene.benchmark.sky_row import load_sky_row
 from clearscene.benchmark.suite import ModelEntry
 from clearscene.errors import MissingExtraError, ModelError
 from clearscene.masking.choose import PEERS
 from clearscene.models.zoo import find_model
 from clearscene.raster.sensors.product import Kind
+from clearscene.sky.model import SKY
 
 __all__ = ["Row", "SemanticRow", "folder_of", "load_row", "row_facts"]
 
@@ -28,6 +30,11 @@ class Row(Protocol):
     @property
     def name(self) -> str:
         """In the tables."""
+        ...
+
+    @property
+    def is_whole(self) -> bool:
+        """True if it must see whole scenes, as photos are: chips are put together for it first."""
         ...
 
     def reads(self, offered: Sequence[str]) -> tuple[str, ...]:
@@ -51,6 +58,8 @@ class SemanticRow:
     net: Any
     """What `load_semantic` gives: bands, classes, predict."""
     positive: tuple[str, ...]
+    is_whole: bool = False
+    """As it was trained: `semantic.view` of its config."""
 
     def reads(self, offered: Sequence[str]) -> tuple[str, ...]:
         """See `Row`."""
@@ -81,6 +90,8 @@ def load_row(
     info = find_model(entry.model)
     if info.manifest.task == "cloud_mask":
         return load_masker_row(entry.name, entry.model, kind=kind, device=device, threads=threads)
+    if info.manifest.task == SKY:
+        return load_sky_row(entry.name, info.folder, positive=wanted, device=device, threads=threads)
     return load_onnx_row(entry.name, info.folder, positive=wanted, device=device, threads=threads)
 
 
@@ -98,7 +109,8 @@ def _semantic(name: str, run: Path, positive: tuple[str, ...], *, device: str, t
             hint='Install it with: pip install "clearscene[train]"',
         ) from error
     torch.set_num_threads(threads)
-    return SemanticRow(name, load_semantic(run, device=str(choose_device(device))), positive)
+    net = load_semantic(run, device=str(choose_device(device)))
+    return SemanticRow(name, net, positive, is_whole=net.config.semantic.view == "whole")
 
 
 def folder_of(entry: ModelEntry, run: object) -> Path | None:

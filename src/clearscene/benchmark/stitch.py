@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from clearscene.benchmark.card import Fill
 from clearscene.benchmark.tally import IGNORED
 
-__all__ = ["Answered", "center_offset", "stitched"]
+__all__ = ["Answered", "center_offset", "cut_out", "mosaic", "stitched"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,8 @@ def stitched(
     total, count = np.zeros((height, width), np.float32), np.zeros((height, width), np.uint16)
     truth = np.full((height, width), IGNORED, np.uint8)
     for chip in chips:
-        there, here = _overlap(chip, top, left, (height, width))
+        place = (chip.row - top, chip.col - left)
+        there, here = _overlap(place, chip.truth.shape, (height, width))
         known = chip.truth[here] != IGNORED
         total[there] += chip.probability[here]
         count[there] += 1
@@ -49,6 +50,26 @@ def stitched(
         truth[count == 0] = 0
     total /= np.maximum(count, 1).astype(np.float32)
     return total, truth
+
+
+def mosaic(chips: Sequence[tuple[tuple[int, int], NDArray[np.float32]]], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """An image (band, row, col) of this shape, of chips (band, row, col) with their first row and column in it.
+
+    Laws: what no chip shows is 0; `cut_out` gives each chip back where it lies inside and no other differs.
+    """
+    made = np.zeros((len(chips[0][1]), *shape), np.float32)
+    for start, values in chips:
+        there, here = _overlap(start, values.shape[1:], shape)
+        made[(slice(None), *there)] = values[(slice(None), *here)]
+    return made
+
+
+def cut_out(scene: NDArray[np.float32], start: tuple[int, int], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """The part (row, col) of a scene (row, col) that a chip of this shape shows; 0 where it sticks out."""
+    made = np.zeros(shape, np.float32)
+    there, here = _overlap(start, shape, scene.shape)
+    made[here] = scene[there]
+    return made
 
 
 def center_offset(padded: int, length: int) -> int:
@@ -69,13 +90,13 @@ def _extent(chips: Sequence[Answered], shape: tuple[int, int]) -> tuple[int, int
 
 
 def _overlap(
-    chip: Answered, top: int, left: int, shape: tuple[int, int]
+    start: tuple[int, int], size: Sequence[int], shape: Sequence[int]
 ) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Where a chip lies on the canvas, and which part of the chip that is."""
+    """Where a chip of `size` that begins at `start` lies on a canvas of `shape`, and which part of the chip that is."""
     places, parts = [], []
-    for start, length, limit in zip((chip.row - top, chip.col - left), chip.truth.shape, shape, strict=True):
-        first = max(0, start)
-        last = max(first, min(limit, start + length))
+    for begin, length, limit in zip(start, size, shape, strict=True):
+        first = max(0, begin)
+        last = max(first, min(limit, begin + length))
         places.append(slice(first, last))
-        parts.append(slice(first - start, last - start))
+        parts.append(slice(first - begin, last - begin))
     return (places[0], places[1]), (parts[0], parts[1])
