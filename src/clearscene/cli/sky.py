@@ -134,7 +134,8 @@ def _tell(batch: SkyBatch) -> int:
     if len(done) > MOST_ROWS:
         typer.echo(f"... and {len(done) - MOST_ROWS} more, all of them in {RECORD}", err=True)
     for failed in record.failed:
-        typer.secho(f"error: {failed.photo}: {failed.error}", fg="red", err=True)
+        place = "" if failed.error.startswith(failed.photo) else f"{failed.photo}: "
+        typer.secho(f"error: {place}{failed.error}", fg="red", err=True)
         if failed.hint:
             typer.echo(f"hint: {failed.hint}", err=True)
     for entry in done:
