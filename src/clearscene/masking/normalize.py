@@ -56,9 +56,16 @@ def normalize(
     if not usable.any():
         return out
     level = np.float32(1 / tile_scale(pixels, usable, kind=kind))
+    is_whole = bool(usable.all())
     with np.errstate(invalid="ignore"):  # what is not finite is not usable
-        scaled = np.clip(pixels.astype(np.float32) * level, 0, ((HIGHEST + 1) / 2) ** 2)
-        out[:n_bands] = np.where(usable, 2 * np.sqrt(scaled) - 1, 0)
+        for band, plane in zip(pixels, out, strict=False):  # plane by plane, which fits into the cache of a core
+            np.multiply(band.astype(np.float32, copy=False), level, out=plane)
+            np.clip(plane, 0, ((HIGHEST + 1) / 2) ** 2, out=plane)
+            np.sqrt(plane, out=plane)
+            plane *= 2
+            plane -= 1
+            if not is_whole:
+                plane[~usable] = 0
     return out
 
 

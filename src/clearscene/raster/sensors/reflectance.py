@@ -82,7 +82,8 @@ class ReflectanceScene:
         factors = np.array([(band.scale, band.offset) for band in wanted], np.float32)
         data *= factors[:, 0, None, None]
         data += factors[:, 1, None, None]
-        data[:, ~valid] = 0
+        if not valid.all():
+            data[:, ~valid] = 0
         return Pixels(data, valid)
 
     def read_qa(self, window: Window) -> NDArray[np.uint8]:
