@@ -1,6 +1,7 @@
 """`clearscene mask` from the typed command to the reopened files."""
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -9,6 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pyogrio
 import pystac
+import pystac.validation
 import pytest
 import rasterio
 from rasterio.crs import CRS
@@ -153,6 +155,47 @@ def test_the_item_is_stac_and_says_how_much_is_cloud(everything):
     west, south, east, north = item.bbox
     assert 10.2 < west < east < 10.3
     assert 45.1 < south < north < 45.2
+
+
+@pytest.mark.parametrize("has_crs", [True, False])
+def test_items_pass_the_schemas_of_stac(everything, tmp_path, model, has_crs):
+    """The core schemas come with pystac; those of extensions are only on the web."""
+    out = everything[0]
+    if not has_crs:
+        out = tmp_path / "out"
+        plain = write_scene(tmp_path / "scene.tif", stored(cloudy(seed=0)[0]), crs=None)
+        run(plain, out, model)
+    item = json.loads((out / "scene_mask.stac.json").read_text())
+    assert (item["geometry"] is not None) == has_crs
+    checked = item | {"stac_extensions": []}
+    assert pystac.validation.validate_dict(checked, stac_version="1.1.0")
+    broken = checked | {"properties": {**item["properties"], "datetime": "yesterday"}}
+    with pytest.raises(pystac.STACValidationError):
+        pystac.validation.validate_dict(broken, stac_version="1.1.0")
+
+
+def test_items_keep_the_rules_of_their_extensions(everything):
+    """Types and ranges as eo 1.1, classification 2.0, projection 2.0 and processing 1.2 say."""
+    item = json.loads((everything[0] / "scene_mask.stac.json").read_text())
+    properties, classes = item["properties"], item["assets"]["mask"]["classification:classes"]
+    assert [url.split("/")[3:5] for url in item["stac_extensions"]] == [
+        ["eo", "v1.1.0"],
+        ["classification", "v2.0.0"],
+        ["projection", "v2.0.0"],
+        ["processing", "v1.2.0"],
+    ]
+    assert 0 <= properties["eo:cloud_cover"] <= 100
+    assert len(classes) == len({entry["value"] for entry in classes}) > 1
+    for entry in classes:
+        assert isinstance(entry["value"], int)
+        assert re.fullmatch(r"[0-9A-Za-z_-]+", entry["name"])
+        assert re.fullmatch(r"[0-9A-F]{6}", entry.get("color_hint", "FFFFFF"))
+    assert sum(entry.get("percentage", 0) for entry in classes) == pytest.approx(100, abs=0.01)
+    assert re.fullmatch(r"EPSG:\d+", properties["proj:code"])
+    assert len(properties["proj:shape"]) == 2
+    assert len(properties["proj:transform"]) == 6
+    assert all(isinstance(value, str) for value in properties["processing:software"].values())
+    assert isinstance(properties["processing:lineage"], str)
 
 
 def test_the_record_says_what_it_cost(everything):
