@@ -1,15 +1,17 @@
 """Peers as maskers, with stand-ins for their packages: what they are given, and how their answers are read."""
 
 import json
+import sys
 from threading import Lock
 
 import numpy as np
 import pytest
 
-from clearscene.errors import ModelError
+from clearscene.errors import MissingExtraError, ModelError
 from clearscene.masking.classes import IDS
 from clearscene.masking.masker import Origin, Traits
 from clearscene.masking.peers import omnicloudmask, s2cloudless
+from clearscene.masking.peers.missing import first_reason
 from clearscene.masking.peers.ukis import load_ukis
 from tests.mask_models import cloudy, level_folder
 
@@ -99,3 +101,28 @@ def test_omnicloudmask_is_given_red_green_nir_and_small_tiles_are_made_larger():
     assert found.shape == (len(IDS), 20, 31)
     assert (found.argmax(axis=0) == 3).all()
     np.testing.assert_allclose(found.sum(axis=0), 1, rtol=1e-5)
+
+
+def test_omnicloudmask_that_does_not_load_is_said_with_the_reason(tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    (tmp_path / "omnicloudmask.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')\n")
+    info = tmp_path / "omnicloudmask-9.9.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: omnicloudmask\nVersion: 9.9\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "omnicloudmask", raising=False)
+    with pytest.raises(MissingExtraError, match="cannot be loaded: operator torchvision::nms"):
+        omnicloudmask.load_omnicloudmask(device="cpu")
+
+
+def test_what_failed_first_is_told():
+    def failed():
+        try:
+            raise OSError("Name or service\n not known")
+        except OSError as error:
+            raise ValueError("Force download failed due to the above error.") from error
+
+    with pytest.raises(ValueError, match="Force") as caught:
+        failed()
+    assert first_reason(caught.value) == "Name or service not known"
+    assert first_reason(KeyError()) == "KeyError"

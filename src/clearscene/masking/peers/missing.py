@@ -5,7 +5,7 @@ from pathlib import Path
 
 from clearscene.errors import MissingExtraError
 
-__all__ = ["package_folder", "require"]
+__all__ = ["first_reason", "package_folder", "require"]
 
 
 def require(*modules: str, name: str, install: str) -> None:
@@ -27,3 +27,12 @@ def package_folder(module: str) -> Path:
     spec = find_spec(module)
     assert spec is not None
     return Path(next(iter(spec.submodule_search_locations or ())))
+
+
+def first_reason(error: BaseException) -> str:
+    """What an error came from in the end, one line: a package may say no more than that something failed."""
+    seen = [error]
+    while (cause := seen[-1].__cause__ or seen[-1].__context__) is not None and cause not in seen:
+        seen.append(cause)
+    texts = [text for one in reversed(seen) if (text := " ".join(str(one).split()))]
+    return f"{texts[0] if texts else type(error).__name__:.300}"

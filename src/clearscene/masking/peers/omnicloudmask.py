@@ -16,7 +16,7 @@ from clearscene.errors import MissingExtraError, ModelError
 from clearscene.masking.augmentation import LookCount
 from clearscene.masking.classes import IDS
 from clearscene.masking.masker import Origin, Planes, Traits
-from clearscene.masking.peers.missing import require
+from clearscene.masking.peers.missing import first_reason, require
 from clearscene.raster.sensors.product import Kind
 
 __all__ = ["OmniCloudMask", "load_omnicloudmask"]
@@ -79,11 +79,16 @@ def load_omnicloudmask(*, device: str) -> OmniCloudMask:
     """
     require("omnicloudmask", "torch", name=NAME, install="omnicloudmask")
     try:
-        import omnicloudmask  # optional, and slow to import
-        import torch
-    except ImportError as error:
+        import torch  # optional, and slow to import
+
+        from clearscene.models.torch_ready import mend_torchvision
+
+        mend_torchvision()
+        import omnicloudmask
+    except (ImportError, RuntimeError, OSError) as error:  # a library that is not there, or does not fit the others
         raise MissingExtraError(
-            f"--model {NAME}: its package cannot be loaded: {error}.", hint="pip install omnicloudmask"
+            f"--model {NAME}: its package cannot be loaded: {error}.",
+            hint="pip install --upgrade omnicloudmask torch torchvision",
         ) from error
     where = "cuda" if device == "cuda" or (device == "auto" and torch.cuda.is_available()) else "cpu"
     link = "https://github.com/DPIRD-DMA/OmniCloudMask"
@@ -113,7 +118,7 @@ def _networks(device: str) -> list[Any]:
         described = get_models(force_download=False, model_dir=None, source="hugging_face")
     except Exception as error:  # whatever its download raises
         raise ModelError(
-            f"The weights of omnicloudmask are not on this machine and cannot be downloaded: {error}",
+            f"The weights of omnicloudmask are not on this machine and cannot be downloaded: {first_reason(error)}",
             hint="Its package carries no weights. Run it once where the network is open, and copy its data folder.",
         ) from error
     return [
