@@ -29,6 +29,8 @@ def test_parse_bands_refuses_a_name_twice():
         ("Band 4 (Red)", "red"),
         ("BLUE_reflectance", "blue"),
         ("Red edge 1", "rededge"),
+        ("rededge071", "rededge071"),
+        ("B07 (rededge078)", "rededge078"),
         ("near-infrared", "nir"),
         ("NIR", "nir"),
         ("近红外波段", "nir"),
