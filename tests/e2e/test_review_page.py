@@ -176,3 +176,28 @@ def test_remarks_are_text_and_the_rest_of_the_page_works(person: Person, run: Pa
     assert "快捷键" in person.text("dialog h2")
     assert person.page.title() != "run"
     assert person.trouble == []
+
+
+@pytest.mark.slow
+def test_after_the_mouse_the_keys_are_still_the_page_s(person: Person, run: Path) -> None:
+    person.page.click("[data-action=walk]")
+    person.press("Enter")  # marks the cell, and does not press the button again
+    assert person.page.is_visible("#walk")
+    assert person.fetch("/api/walk")["n_seen"] == 1
+    person.press("w")
+
+    current = person.page.locator("#list .row.is-current")
+    hidden = rows_of(run)[int(current.get_attribute("data-key") or 0)]["type"]
+    person.page.click("#filter-types")
+    person.page.locator(f"#type-row .chip:not(#chip-{hidden})").first.click()
+    person.press("a")  # on the first that is shown, not on the one that is not
+    (accepted,) = (row for row in rows_of(run).values() if row["status"] == "accepted")
+    assert accepted["type"] != hidden
+
+    person.press("n")
+    person.page.keyboard.type("remark")
+    person.page.click("#set-rejected")
+    person.press("z")
+    assert [row["remark"] for row in rows_of(run).values() if row["remark"]] == ["remark"]
+    assert sum(row["status"] == "rejected" for row in rows_of(run).values()) == 0
+    assert person.trouble == []

@@ -128,6 +128,17 @@ def test_the_history_says_who_did_what_and_what_was_before(page):
     assert page.get("/api/history?limit=1").json["history"][0]["seq"] == 3
 
 
+def test_the_history_of_a_finding_tells_of_it_alone_and_that_of_the_run_stays_short(page, monkeypatch):
+    monkeypatch.setattr("clearscene.review.answers.MOST_CHANGES", 5)
+    page.edit("status", *range(1, 10), status="rejected")
+    (of_one,) = page.get("/api/findings/7").json["history"]
+    assert [change["key"] for change in of_one["changes"]] == [7]
+    assert of_one["n_changes"] == 1
+    (of_run,) = page.get("/api/history").json["history"]
+    assert of_run["n_changes"] == 9
+    assert len(of_run["changes"]) == 5
+
+
 def test_two_pages_on_one_file(page, run):
     with serving(run, reviewer="Wang") as other:
         page.edit("status", 1, status="accepted", client="one")

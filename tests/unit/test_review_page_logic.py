@@ -51,10 +51,36 @@ export default {
 """
 
 
+STORE = """
+const { store } = m;
+const finding = (key, type, status = "proposed") => ({ key, id: key, type, status, penalty: 9 - key, confidence: 1 });
+const findings = [finding(1, "cloud"), finding(2, "blur"), finding(3, "cloud", "accepted"), finding(4, "blur")];
+store.fill({ types: [] }, findings, {}, true);
+let n = 0;
+store.on("selection", () => (n += 1));
+const seen = () => [[...store.selection], store.current];
+store.select(1);
+store.selectMany([1, 2, 3, 4]);
+const [many, nOfMany] = [seen(), n - 1];
+store.toggleFilter("types", "blur");
+const blurs = seen();
+store.toggleFilter("statuses", "proposed");
+const same = seen();
+store.toggleFilter("types", "blur");
+store.select(1);
+store.toggleFilter("types", "blur");
+const first = seen();
+store.toggleFilter("statuses", "proposed");
+store.toggleFilter("statuses", "rejected");
+export default { many, nOfMany, blurs, same, first, none: seen() };
+"""
+
+
 def results(tmp_path: Path, module: str, code: str) -> dict[str, Any]:
     """What a script makes of a module of the page."""
-    shutil.copy(PAGE / module, tmp_path / "m.mjs")
-    (tmp_path / "asked.mjs").write_text('import * as m from "./m.mjs";\n' + code, "utf-8")
+    shutil.copytree(PAGE, tmp_path / "page", ignore=shutil.ignore_patterns("vendor"))
+    (tmp_path / "package.json").write_text('{"type": "module"}', "utf-8")
+    (tmp_path / "asked.mjs").write_text(f'import * as m from "./page/{module}";\n' + code, "utf-8")
     command = 'import("./asked.mjs").then((asked) => console.log(JSON.stringify(asked.default)))'
     done = subprocess.run([str(NODE), "-e", command], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -93,4 +119,15 @@ def test_walk(tmp_path: Path) -> None:
         "bounds": [200, 100, 250, 130],
         "at": [1, 2],
         "outside": None,
+    }
+
+
+def test_what_a_filter_hides_is_not_chosen_any_more(tmp_path: Path) -> None:
+    assert results(tmp_path, "store.js", STORE) == {
+        "many": [[1, 2, 3, 4], 1],
+        "nOfMany": 1,  # one event, however many are chosen: the map draws all of them for each
+        "blurs": [[2, 4], 2],
+        "same": [[2, 4], 2],
+        "first": [[2], 2],
+        "none": [[], None],
     }

@@ -28,6 +28,8 @@ __all__ = [
 ]
 
 Answer = dict[str, Any]
+MOST_CHANGES = 20
+"""Changes that the history tells of one gesture, which may have been on thousands of findings."""
 _PLAIN = (
     "id", "type", "group", "confidence", "penalty", "error_class", "remark", "detector", "unit", "area_px", "area_m2",
     "area_fraction", "length_px", "length_m", "n_parts",
@@ -90,24 +92,35 @@ def label_answer(entry: Entry | None) -> Answer | None:
 
 
 def history_answer(
-    entries: Sequence[Entry], chosen: Iterable[Entry], *, layout: Layout, pixel_area: float
+    entries: Sequence[Entry], chosen: Iterable[Entry], *, layout: Layout, pixel_area: float, key: int | None = None
 ) -> list[Answer]:
-    """Entries with what they changed, the columns only that did change; areas in pixels, of `pixel_area` map units."""
+    """Entries with what they changed, the columns only that did change.
+
+    Args:
+        entries: All of them.
+        chosen: Those that are told.
+        layout: Of the file.
+        pixel_area: In map units; areas are told in pixels.
+        key: The one feature whose changes are told; None tells of all, the first `MOST_CHANGES` of each entry.
+    """
     gone = undone_numbers(entries)
-    return [
-        {
-            "seq": entry.seq,
-            "at": entry.at,
-            "who": entry.who,
-            "client": entry.client,
-            "action": entry.action,
-            "target": entry.target,
-            "keys": entry.keys,
-            "changes": [_change(change, layout, pixel_area) for change in entry.changes],
-            "undone": entry.seq in gone,
-        }
-        for entry in chosen
-    ]
+    answers = []
+    for entry in chosen:
+        told = [change for change in entry.changes if key in (None, change.key)]
+        answers.append(
+            {
+                "seq": entry.seq,
+                "at": entry.at,
+                "who": entry.who,
+                "client": entry.client,
+                "action": entry.action,
+                "target": entry.target,
+                "n_changes": len(told),
+                "changes": [_change(change, layout, pixel_area) for change in told[:MOST_CHANGES]],
+                "undone": entry.seq in gone,
+            }
+        )
+    return answers
 
 
 def signature_answer(signature: Signature | None, digest: str) -> Answer | None:

@@ -116,7 +116,7 @@ class Review:
             return {
                 "finding": found[0],
                 "geometry": self._shapes([key])[str(key)],
-                "history": self._history(list(reversed(about))),
+                "history": self._history(list(reversed(about)), key),
             }
 
     def do(self, gesture: Gesture, *, revisions: Mapping[int, int] | None, client: str) -> Answer:
@@ -315,9 +315,10 @@ class Review:
     def _tile_state(self) -> Answer:
         return {"ready": self.tiles.is_ready, "progress": round(self.tiles.progress, 3)}
 
-    def _history(self, chosen: Sequence[Entry]) -> list[Answer]:
-        pixel_area = abs(self.store.live.run.grid.transform.determinant)
-        return answers.history_answer(self.store.entries, chosen, layout=self.store.layout, pixel_area=pixel_area)
+    def _history(self, chosen: Sequence[Entry], key: int | None = None) -> list[Answer]:
+        store = self.store
+        pixel_area = abs(store.live.run.grid.transform.determinant)
+        return answers.history_answer(store.entries, chosen, layout=store.layout, pixel_area=pixel_area, key=key)
 
     def _shapes(self, keys: Iterable[int], tolerance: float = 0.0) -> Answer:
         polygons = self.store.scored.polygons

@@ -102,7 +102,7 @@ function types(selected) {
         id: `type-${type.name}`,
         type: "button",
         disabled: !store.run.writable,
-        "aria-pressed": String(chosen.has(type.name)),
+        "aria-pressed": !chosen.has(type.name) ? "false" : chosen.size > 1 ? "mixed" : "true",
         title: t.title(type),
         style: { "--color": type.color },
         on: { click: () => setType(type.name) },

@@ -1,6 +1,7 @@
 // Above the list: how it is sorted, and which types and statuses are shown.
 
 import { byId, el, icon, soon } from "./dom.js";
+import { number } from "./format.js";
 import { onLanguage, t } from "./i18n.js";
 import { SORTS, STATUSES } from "./order.js";
 import { store } from "./store.js";
@@ -69,7 +70,7 @@ function chip(field, value, text, n, color) {
     { id: `chip-${value}`, type: "button", "aria-pressed": String(isOn), on: { click: () => store.toggleFilter(field, value) } },
     mark || "",
     el("span", {}, text),
-    el("b", {}, n),
+    el("b", {}, number(n)),
   );
 }
 

@@ -18,17 +18,20 @@ function short(value) {
   return value >= 1000 ? number(value) : new Intl.NumberFormat(locale(), { maximumSignificantDigits: 3 }).format(value);
 }
 
+/** A figure and its unit, never on two lines. */
+const withUnit = (figure, unit) => `${figure}\u00a0${t(`unit_${unit}`)}`;
+
 export function area(m2) {
-  if (m2 >= 1e6) return `${short(m2 / 1e6)} ${t("unit_km2")}`;
-  if (m2 >= 1e4) return `${short(m2 / 1e4)} ${t("unit_ha")}`;
-  return `${short(m2)} ${t("unit_m2")}`;
+  if (m2 >= 1e6) return withUnit(short(m2 / 1e6), "km2");
+  if (m2 >= 1e4) return withUnit(short(m2 / 1e4), "ha");
+  return withUnit(short(m2), "m2");
 }
 
 export function length(m) {
-  return m >= 1000 ? `${short(m / 1000)} ${t("unit_km")}` : `${short(m)} ${t("unit_m")}`;
+  return m >= 1000 ? withUnit(short(m / 1000), "km") : withUnit(short(m), "m");
 }
 
-export const pixels = (n) => `${number(n)} ${t("unit_px")}`;
+export const pixels = (n) => withUnit(number(n), "px");
 
 /** Date and time of day: "Nov 25, 16:40". */
 export function when(iso) {

@@ -24,6 +24,9 @@ function wait(by) {
   watchers.forEach((watcher) => watcher(nWaiting));
 }
 
+/** Resolves when all gestures so far are on disk, or were refused. */
+export const allKept = () => queue;
+
 /** Count another request among what is not on disk yet. */
 export async function track(request) {
   wait(1);
@@ -117,10 +120,16 @@ export function setRemark(key, remark) {
   return edit({ action: "remark", remark }, { keys: [key], changes: { remark } });
 }
 
-/** A new shape for a finding, in scene pixels. */
-export function setGeometry(key, geometry) {
+/** A new shape for a finding, in scene pixels; the old one comes back if it is refused. */
+export async function setGeometry(key, geometry) {
+  const old = store.geometries.get(key);
   store.setGeometry(key, geometry, true);
-  return edit({ action: "geometry", geometry }, { keys: [key], changes: {} });
+  const answer = await edit({ action: "geometry", geometry }, { keys: [key], changes: {} });
+  if (!answer && old && store.geometries.get(key) === geometry) {
+    store.setGeometry(key, old, true);
+    store.changed(new Set([key]), new Set());
+  }
+  return answer;
 }
 
 /** A polygon that a person drew; it is selected when it is there. */
@@ -139,7 +148,7 @@ export async function deleteFindings(keys) {
   return answer;
 }
 
-/** Cut a finding along a line; all parts are selected afterwards. */
+/** Cut a finding along a line; its largest part stays selected. */
 export async function splitFinding(key, line) {
   const answer = await edit({ action: "split", line }, { keys: [key] });
   if (answer) toast(t("said_split", Object.keys(answer.geometries).length));
@@ -167,7 +176,7 @@ export async function travel(direction) {
   const there = (answer.did?.keys ?? []).filter((key) => store.findings.has(key));
   say(t(`said_${direction}`, t(`action_${answer.did?.action}`)));
   if (!there.length) return;
-  there.forEach((key, n) => store.select(key, { how: n ? "toggle" : "one", from: n ? "more" : "step" }));
+  store.selectMany(there, { from: "step" });
 }
 
 export const undo = () => (store.undo || nWaiting ? travel("undo") : toast(t("error_nothing_to_undo")));

@@ -77,7 +77,7 @@ function paint() {
 function entryOf(entry) {
   const what = entry.action === "outside" ? t("action_outside") : t(`action_${entry.action}`);
   const lines = entry.changes.slice(0, 3).map((change) => el("div.entry-change", {}, changeText(change)));
-  const rest = entry.changes.length > 3 && el("div.entry-change", {}, t("n_more", entry.changes.length - 3));
+  const rest = entry.n_changes > 3 && el("div.entry-change", {}, t("n_more", entry.n_changes - 3));
   return el(
     `li.entry${entry.undone ? ".is-undone" : ""}`,
     {},

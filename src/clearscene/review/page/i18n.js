@@ -13,8 +13,14 @@ export function t(key, ...values) {
   const text = LANGUAGES[current][key] ?? en[key] ?? key;
   const forms = text.split("|");
   const form = forms.length > 1 && values[0] !== 1 ? forms[1] : forms[0];
-  return form.replace(/\{(\d)\}/g, (_, n) => String(values[n] ?? ""));
+  return form.replace(/\{(\d)\}/g, (_, n) => shown(key, values[n] ?? ""));
 }
+
+/** Counts with their thousands apart; a finding's number is a name and stays as it is. */
+const shown = (key, value) =>
+  typeof value === "number" && key.startsWith("n_")
+    ? new Intl.NumberFormat(current === "zh" ? "zh-CN" : "en-US").format(value)
+    : String(value);
 
 t.has = (key) => key in en;
 

@@ -102,7 +102,7 @@ export const GROUPS = [
       { name: "vertices", keys: ["e"], shown: "E", run: () => chooseTool("vertices"), isOff },
       { name: "split", keys: ["x"], shown: "X", run: () => chooseTool("split"), isOff },
       { name: "merge", keys: ["m"], shown: "M", run: () => chooseTool("merge"), isOff },
-      { name: "delete", keys: ["delete"], shown: "Del", run: deleteSelected, isOff },
+      { name: "delete", keys: ["delete", "backspace"], shown: "Del", run: deleteSelected, isOff },
     ],
   },
   {

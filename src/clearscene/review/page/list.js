@@ -1,6 +1,6 @@
 // The list of findings, with only the rows in sight in the document: two thousand scroll like twenty.
 
-import { byId, el, soon } from "./dom.js";
+import { byId, el, icon, soon } from "./dom.js";
 import { language, onLanguage, t } from "./i18n.js";
 import { number, percent } from "./format.js";
 import { store } from "./store.js";
@@ -113,24 +113,27 @@ function fill(row, finding, text) {
         "div.row-title",
         {},
         el("i.swatch"),
-        el("span.row-type", {}, title),
-        el("span.row-id", {}, t("number", finding.id)),
-        pill(finding),
+        el("span.row-type", { title }, title),
+        mark(finding),
       ),
       el("div.row-facts", {}, facts(finding)),
-      el("div.row-remark", {}, finding.remark),
+      el("div.row-notes", {}, el("span.row-id", {}, t("number", finding.id)), el("span.row-remark", {}, finding.remark)),
     ),
   );
 }
 
-/** Only what was decided is worth a mark. */
-function pill({ status }) {
-  return status === "proposed" ? "" : el(`span.status.is-${status}`, {}, t(status === "added" ? "by_hand" : `status_${status}`));
+/** Only what was decided is worth a mark; the name of the row tells it in words. */
+function mark({ status }) {
+  const name = { accepted: "accept", rejected: "reject", added: "draw" }[status];
+  return name ? el(`span.mark.is-${status}`, { title: t(`status_${status}`) }, icon(name)) : "";
 }
 
 function facts(finding) {
   const penalty = finding.status === "rejected" ? t("not_counted") : t("penalty_n", number(finding.penalty ?? 0, 2));
-  return `${penalty} · ${t("confidence_n", percent(finding.confidence))}`;
+  if (finding.status === "added") return `${penalty} · ${t("by_hand")}`;
+  const confidence = percent(finding.confidence);
+  // Where the list is narrow the word goes, not the figure.
+  return [`${penalty} · `, el("span.if-wide", {}, t("confidence_n", confidence)), el("span.if-narrow", {}, confidence)];
 }
 
 function cropOf(finding) {

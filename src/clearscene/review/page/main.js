@@ -5,6 +5,7 @@ import { byId, el } from "./dom.js";
 import { startDetails } from "./details.js";
 import { openSign } from "./dialogs/sign.js";
 import { startFilters } from "./filters.js";
+import { startFocus } from "./focus.js";
 import { nPending, watchSaving } from "./gestures.js";
 import { startHistory } from "./history.js";
 import { onLanguage, startLanguage, switchLanguage, t } from "./i18n.js";
@@ -57,7 +58,7 @@ async function start() {
   }
   document.documentElement.dataset.started = "yes";
   startMap();
-  [startPolygons, startTools, startFilters, startList, startScore, startDetails, startHistory, startMenu, startKeys].forEach(
+  [startPolygons, startTools, startFilters, startList, startScore, startDetails, startHistory, startMenu, startKeys, startFocus].forEach(
     (begin) => begin(),
   );
   fillToolbar(toolbarActions());

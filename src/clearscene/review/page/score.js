@@ -129,7 +129,9 @@ function showProgress() {
   }
   box.setAttribute("aria-valuemax", counts.total);
   box.setAttribute("aria-valuenow", nDecided);
-  byId("progress-text").textContent = counts.proposed
+  const text = counts.proposed
     ? t("n_decided", number(nDecided), number(counts.total))
     : t("all_decided_short", number(counts.total));
+  byId("progress-text").textContent = text;
+  box.setAttribute("aria-valuetext", text);
 }

@@ -90,6 +90,16 @@ class Store {
     const chosen = this.filter[field];
     if (!chosen.delete(value)) chosen.add(value);
     this.rank();
+    this.dropHidden();
+  }
+
+  /** What a filter has just taken from the list is not chosen any more: nobody decides on what is not in sight. */
+  dropHidden() {
+    const kept = this.shown.filter((key) => this.selection.has(key));
+    if (kept.length === this.selection.size) return;
+    if (kept.length) this.selectMany(kept, { from: "filter" });
+    else if (this.shown.length) this.select(this.shown[0], { from: "step" });
+    else this.selectNone();
   }
 
   clearFilter() {
@@ -114,10 +124,15 @@ class Store {
     this.emit("selection", { from, key });
   }
 
+  /** Select many at once: one event, however many there are. */
+  selectMany(keys, { from = "all" } = {}) {
+    this.selection = new Set(keys);
+    if (!this.selection.has(this.current)) this.current = keys[0] ?? null;
+    this.emit("selection", { from });
+  }
+
   selectAll() {
-    this.selection = new Set(this.shown);
-    if (!this.selection.has(this.current)) this.current = this.shown[0] ?? null;
-    this.emit("selection", { from: "all" });
+    this.selectMany(this.shown);
   }
 
   selectNone() {

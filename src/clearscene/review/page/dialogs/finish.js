@@ -3,6 +3,7 @@
 import { post } from "../api.js";
 import { el } from "../dom.js";
 import { number } from "../format.js";
+import { allKept } from "../gestures.js";
 import { t } from "../i18n.js";
 import { toast } from "../toasts.js";
 import { fieldOf, formError, openDialog } from "./dialog.js";
@@ -11,6 +12,7 @@ import { fieldOf, formError, openDialog } from "./dialog.js";
 export async function openReport() {
   const page = window.open("", "_blank");
   try {
+    await allKept();
     const answer = await post("/api/finish", {});
     if (page) page.location = answer.report;
     toast(t("report_written"), { kind: "good" });
@@ -41,6 +43,7 @@ function fill(body, close) {
     send.disabled = true;
     result.replaceChildren(el("p.muted", {}, t("working")));
     try {
+      await allKept();
       result.replaceChildren(...summary(await post("/api/export", { folder: folder.value.trim() })));
     } catch (error) {
       result.replaceChildren(formError(error));

@@ -3,6 +3,7 @@
 import { post } from "../api.js";
 import { el } from "../dom.js";
 import { number, when } from "../format.js";
+import { allKept } from "../gestures.js";
 import { t } from "../i18n.js";
 import { getPref, setPref } from "../prefs.js";
 import { gradeText } from "../score.js";
@@ -51,6 +52,7 @@ function fill(body, close) {
     event.preventDefault();
     send.disabled = true;
     try {
+      await allKept();
       const answer = await post("/api/sign", { name: name.value.trim(), decision: decision.value, remark: remark.value.trim() });
       setPref("name", name.value.trim());
       store.mergeState({ signature: answer.signature });

@@ -67,7 +67,7 @@ export default {
   zoom_in: "Zoom in",
   zoom_out: "Zoom out",
   zoom_all: "Whole scene",
-  row_col: "row {0}, col {1}",
+  row_col: "row\u00a0{0}, col\u00a0{1}",
   layers: "Layers",
   layer_polygons: "Findings",
   layer_classmap: "Class map",
@@ -88,7 +88,7 @@ export default {
   no_scene: "The scene cannot be read, so the map stays empty. Findings can still be decided. {0}",
   // tools
   choose_first: "Choose a finding first.",
-  hint_draw: "Click corners; double-click or Enter ends. Backspace takes back a corner, a digit changes the type.",
+  hint_draw: "Click corners, then Enter. Backspace: one back. Digit: type.",
   hint_redraw: "Draw the new outline of this finding; double-click or Enter ends.",
   hint_vertices: "Drag corners or edges. Alt and click removes a corner. Each move is kept.",
   hint_split: "Draw a line across the finding, from outside to outside; double-click or Enter cuts.",

@@ -9,6 +9,7 @@ import { toExtent } from "./pixels.js";
 
 const MAX_ZOOM_IN = 1 / 16; // scene pixels per screen pixel
 const LEAST_CONTEXT_PX = 160;
+const LEAST_ROOM_PX = 300; // where panels leave less than this, what is shown may lie under them
 const MOVE_MS = 180;
 
 export let map = null;
@@ -125,10 +126,13 @@ export function zoomTo(bounds, { duration = MOVE_MS, context = 0.6, least = LEAS
 
 /** Screen pixels at the edges of the map (top, right, bottom, left) that lie under tools and open panels. */
 function insets() {
-  const width = byId("map").clientWidth;
-  const left = (byId("walk").hidden ? byId("toolbar").offsetWidth : byId("walk").offsetWidth) + 20;
+  const [width, tools, walk] = [byId("map").clientWidth, byId("toolbar").offsetWidth, byId("walk")];
+  const isStrip = walk.offsetWidth > width / 2;
+  const left = (isStrip || walk.hidden ? tools : walk.offsetWidth) + 20;
   const right = byId("layers-body")?.hidden === false ? byId("layers").offsetWidth + 20 : 12;
-  return width - left - right > 300 ? [12, right, 12, left] : [12, 12, 12, 12];
+  const bottom = isStrip ? byId("map").clientHeight - walk.offsetTop + 8 : 12;
+  const room = width - LEAST_ROOM_PX;
+  return [12, left + right < room ? right : 12, bottom, left + 12 < room ? left : 12];
 }
 
 export function zoomAll(duration = MOVE_MS) {

@@ -175,7 +175,7 @@ function showHint() {
     t(state.tool === "vertices" ? "done" : "cancel"),
     el("kbd", {}, "Esc"),
   );
-  hint.replaceChildren(swatch || "", el("span", {}, t(`hint_${state.tool}`)), quit);
+  hint.replaceChildren(swatch || "", el("span.hint-text", {}, t(`hint_${state.tool}`)), quit);
 }
 
 /** Buttons of the toolbar; `tools` come from keymap.js, so that names and keys are told once. */
