@@ -320,6 +320,7 @@ def test_interruption_leaves_nothing_half_written(tmp_path):
         [sys.executable, "-m", "clearscene", "inspect", str(scene), "--out", str(tmp_path / "out")],
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
     )
     deadline = time.monotonic() + 60
     while not list((tmp_path / "out").glob(".big.*")) and time.monotonic() < deadline:
