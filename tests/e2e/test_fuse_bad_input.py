@@ -51,6 +51,44 @@ def test_an_image_that_breaks_off_in_the_middle_is_left_out(tmp_path, paths):
     assert len(read_report(out.with_suffix(".json")).images) == 3
 
 
+def test_what_is_read_is_never_written_over(tmp_path, paths):
+    names = [tmp_path / name for name in ("2024-01-01.tif", "2024-01-01_count.tif", "mask.tif")]
+    for name, path in zip(names, paths, strict=True):
+        name.write_bytes(path.read_bytes())
+    before = [name.read_bytes() for name in names]
+    ways = (
+        (names, names[0], ()),
+        (names[1:], names[0], ()),
+        (paths, names[2], ("--like", names[2])),
+    )
+    for scenes, out, words in ways:
+        for more in ((), ("--overwrite",)):
+            done = clearscene("fuse", *scenes, "--out", out, "--workers", "1", *words, *more, check=2)
+            assert "is read, and would be written over" in done.stderr or not more
+        assert "hint: Give --out another name" in done.stderr
+    assert [name.read_bytes() for name in names] == before
+    assert sorted(tmp_path.iterdir()) == sorted(names)
+
+
+def test_a_file_that_is_no_fusion_is_left_alone(tmp_path, paths):
+    other = tmp_path / "mine.tif"
+    other.write_bytes(b"years of work")
+    done = clearscene("fuse", *paths, "--out", other, "--workers", "1", check=2)
+    assert "no finished fusion" in done.stderr
+    assert other.read_bytes() == b"years of work"
+    clearscene("fuse", *paths, "--out", other, "--workers", "1", "--method", "mean", "--overwrite", check=0)
+    assert read_report(tmp_path / "mine.json").method == "mean"
+
+
+def test_the_name_that_was_asked_for_is_the_one_that_is_written(tmp_path, paths):
+    out = tmp_path / "f.TIFF"
+    done = clearscene("fuse", *paths, "--out", out, "--workers", "1", "--method", "mean", check=0)
+    assert f"fused: {out}" in done.stdout
+    assert out.is_file()
+    assert read_report(tmp_path / "f.json").files["image"] == "f.TIFF"
+    assert not (tmp_path / "f.tif").exists()
+
+
 def test_images_that_do_not_fit_are_named_with_a_remedy(tmp_path, paths):
     out = tmp_path / "out.tif"
     deep = write_scene(tmp_path / "deep.tif", dates(1, dtype="uint16")[0], crs=UTM, transform=TRANSFORM)

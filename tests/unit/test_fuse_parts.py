@@ -1,5 +1,6 @@
 """Parts of the fusion that need no files: shifts, places, checks, plans, options."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,12 +11,12 @@ from rasterio.crs import CRS
 from clearscene.errors import BandError, OptionError, SceneError
 from clearscene.fusion.aligning import shifted, whole_offset
 from clearscene.fusion.checks import agree
-from clearscene.fusion.image import FuseImage, Part, in_order
+from clearscene.fusion.image import FuseImage, Part, in_order, told_apart
 from clearscene.fusion.members import Overview, find_reference
 from clearscene.fusion.options import FuseOptions
 from clearscene.fusion.placing import coarser, common_grid, place_of
-from clearscene.fusion.plan import nodata_for
-from clearscene.fusion.shifting import estimate_shift, register
+from clearscene.fusion.plan import level_warnings, nodata_for, shift_warnings
+from clearscene.fusion.shifting import Shift, estimate_shift, register
 from clearscene.grid import Grid, slices
 from tests.scenes import ground
 
@@ -35,6 +36,46 @@ def test_images_are_in_the_order_of_dates_then_names():
     images = [image("z", date="2020-01-02"), image("b"), image("c", date="2019-05-01"), image("a")]
     assert [i.name for i in in_order(images)] == ["c", "z", "a", "b"]
     assert in_order(images[::-1]) == in_order(images)
+
+
+def at(path, name="B"):
+    return replace(image(name), path=path)
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (("/x/clear/B.tif", "/x/cloudy/B.tif", "/x/C.tif"), ("clear_B", "cloudy_B", "C")),
+        (("/x/1/img/B.tif", "/x/2/img/B.tif"), ("1_img_B", "2_img_B")),
+        (("/x/B.tif", "/x/b.png"), ("B-1", "b-2")),
+        (("/x/a/B.tif", "/x/b/B.tif", "/x/a_B.tif"), ("x_a_B", "x_b_B", "a_B")),
+    ],
+)
+def test_images_of_one_name_are_told_apart_by_their_folders(paths, names):
+    images = [at(path, path.split("/")[-1].split(".")[0]) for path in paths]
+    assert tuple(one.name for one in told_apart(images)) == names
+    assert tuple(one.name for one in told_apart(images[::-1])) == names[::-1]
+
+
+def test_what_has_other_bands_is_named_first():
+    images = [*(image(name) for name in "abcde"), image("mask", lines={"gray": (1.0, 0.0)})]
+    with pytest.raises(BandError, match="mask has gray; a, b and 3 more have red, green, blue"):
+        agree(images, FuseOptions())
+
+
+def test_a_shift_is_warned_of_in_the_direction_that_mends_it():
+    (warning,) = shift_warnings([image("a")], {"a.tif": Shift(-2.3, 1.4, 5)}, FuseOptions())
+    assert warning == "a lies 2.7 pixels beside the reference; --align moves it 2.3 px up, 1.4 px right."
+
+
+def test_values_of_another_order_are_warned_of():
+    images = [image(name) for name in "abc"]
+    samples = [np.full(9, 800.0), np.full(9, 0.08), np.full(9, 9000.0)]
+    (warning,) = level_warnings(images, samples)
+    assert warning.startswith("b: half of its values are below 0.08, of the images together 800.")
+    assert level_warnings(images, [np.full(9, 80.0), np.full(9, 2000.0), np.empty(0)]) == []
+    assert level_warnings(images, [np.empty(0)] * 3) == []
+    assert level_warnings(images, [np.zeros(9), np.ones(9), np.ones(9)]) == []
 
 
 def test_pixels_that_coincide_have_a_whole_offset():

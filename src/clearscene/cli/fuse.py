@@ -13,7 +13,7 @@ from clearscene.errors import OptionError
 from clearscene.fusion.options import FuseOptions
 from clearscene.fusion.plan import prepare_fuse
 from clearscene.fusion.run import fuse_images
-from clearscene.fusion.staging import check_out, finished
+from clearscene.fusion.staging import check_free, check_out, finished
 from clearscene.masking.inputs import find_products
 from clearscene.raster.bands import parse_bands
 
@@ -143,7 +143,10 @@ def command(  # an option of the command line is a parameter here: there is no s
         str, typer.Option(help="stop, or skip: leave out an image that cannot be used.", rich_help_panel=_RUN)
     ] = _DEFAULT.on_error,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Fuse again what is done already.", rich_help_panel=_RUN)
+        bool,
+        typer.Option(
+            "--overwrite", help="Fuse again what is done already, or write over another file.", rich_help_panel=_RUN
+        ),
     ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or openvino.", rich_help_panel=_RUN)] = _DEFAULT.device,
     workers: Annotated[
@@ -191,10 +194,12 @@ def _run(
     paths: Sequence[str], out: Path, options: FuseOptions, *, overwrite: bool, quiet: bool, fail_under: float | None
 ) -> int:
     """Fuse, or find that it is done, and print; the exit code."""
-    check_out(out)
+    check_out(out, paths)
     done = None if overwrite else finished(out)
     if done is not None:
         return print_fusion(done, out=out, fail_under=fail_under, was_done=True)
+    if not overwrite:
+        check_free(out)
     prepared = prepare_fuse(options)
     try:
         with SceneProgress(Console(stderr=True), n_scenes=1, is_quiet=quiet, shares=SHARES) as progress:

@@ -23,7 +23,9 @@ def print_fusion(report: FuseReport, *, out: Path, fail_under: float | None, was
     )
     if report.score is not None:
         typer.echo(f"score of the result: {report.score:.1f}")
+    inspecting = cost.stages.get("inspect")
     timing = "was done already" if was_done else f"{cost.seconds:.1f} s"
+    timing += "" if was_done or inspecting is None else f" and {inspecting:.1f} s of inspecting"
     typer.echo(f"{timing}, {cost.seconds_per_mpx:.3f} s/Mpx and image{memory}")
     typer.echo(f"fused: {out}")
     _print_trouble(report, was_done=was_done)

@@ -60,14 +60,26 @@ def _bands(images: Sequence[FuseImage], use: Sequence[str]) -> tuple[tuple[str, 
         return tuple(use), []
     common = tuple(name for name in images[0].bands if all(name in image.bands for image in images))
     if not common:
-        said = "; ".join(f"{image.name}: {', '.join(image.bands)}" for image in images[:6])
         raise BandError(
-            f"The {len(images)} images have no band in common ({said}).",
-            hint="Name bands with --bands, as red=1,green=2,blue=3.",
+            f"The {len(images)} images have no band in common: {_by_bands(images)}.",
+            hint="Leave out what is no image of the place, or name bands with --bands, as red=1,green=2,blue=3.",
         )
     rest = {name: None for image in images for name in image.bands if name not in common}
     note = f"Left out, because not every image has them: {', '.join(rest)}."
     return common, [note] if rest else []
+
+
+def _by_bands(images: Sequence[FuseImage]) -> str:
+    """Which images have which bands, the fewest first: what does not belong is mostly one."""
+    names: dict[tuple[str, ...], list[str]] = {}
+    for image in images:
+        names.setdefault(image.bands, []).append(image.name)
+    said = []
+    for bands, having in sorted(names.items(), key=lambda item: len(item[1])):
+        rest = f" and {len(having) - 2} more" if len(having) > 3 else ""
+        told = ", ".join(having[:2] if rest else having) + rest
+        said.append(f"{told} {'has' if len(having) == 1 else 'have'} {', '.join(bands)}")
+    return "; ".join(said)
 
 
 def _check_types(images: Sequence[FuseImage]) -> None:

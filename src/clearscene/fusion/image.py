@@ -1,9 +1,11 @@
 """An image that takes part: what is known of it before its pixels are read."""
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path, PurePath
 
 import numpy as np
 
@@ -16,7 +18,7 @@ from clearscene.raster.scene import Scene, open_scene
 from clearscene.raster.sensors.opening import product_of
 from clearscene.raster.sensors.product import Band, Kind, Product, Source
 
-__all__ = ["FuseImage", "Part", "describe_image", "in_order"]
+__all__ = ["FuseImage", "Part", "describe_image", "in_order", "told_apart"]
 
 DATE_IN_NAME = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_]?(0[1-9]|1[0-2])[-_]?(0[1-9]|[12]\d|3[01])(?!\d)")
 
@@ -82,6 +84,36 @@ class FuseImage:
 def in_order(images: Iterable[FuseImage]) -> list[FuseImage]:
     """Images by date, those without one last, then by name. Law: the order they come in does not matter."""
     return sorted(images, key=lambda image: image.key)
+
+
+def told_apart(images: Iterable[FuseImage]) -> list[FuseImage]:
+    """The images, those of one name renamed by the folders they lie in: `clear/B.tif` becomes `clear_B`.
+
+    Laws: no two names are the same, whatever the case of the letters; a name that no other image has is kept.
+    """
+    images = list(images)
+    by_name: dict[str, list[FuseImage]] = defaultdict(list)
+    for image in images:
+        by_name[image.name.casefold()].append(image)
+    taken = {name for name, same in by_name.items() if len(same) == 1}
+    renamed: dict[str, str] = {}
+    for same in by_name.values():
+        if len(same) > 1:
+            names = _by_folder(sorted(same, key=lambda image: absolute(image.path)), taken)
+            taken |= {name.casefold() for name in names.values()}
+            renamed |= names
+    return [replace(image, name=renamed.get(image.path, image.name)) for image in images]
+
+
+def _by_folder(same: Sequence[FuseImage], taken: set[str]) -> dict[str, str]:
+    """Names by path, with as few folders in front as tell them apart; else numbered."""
+    folders = {image.path: PurePath(absolute(image.path)).parent.parts[1:] for image in same}
+    for depth in range(1, max(map(len, folders.values())) + 1):
+        names = {image.path: "_".join([*folders[image.path][-depth:], image.name]) for image in same}
+        if len({name.casefold() for name in names.values()} - taken) == len(same):
+            return names
+    free = (number for number in count(1) if not taken & {f"{image.name}-{number}".casefold() for image in same})
+    return {image.path: f"{image.name}-{number}" for image, number in zip(same, free, strict=False)}
 
 
 def describe_image(

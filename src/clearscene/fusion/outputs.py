@@ -24,7 +24,8 @@ NO_SHARE = 255
 class Plan:
     """What is written."""
 
-    stem: str
+    image: str
+    """Name of the result, with its suffix."""
     bands: tuple[str, ...]
     dtype: str
     nodata: float | None
@@ -37,11 +38,16 @@ class Plan:
     dates: bool
 
     @property
+    def stem(self) -> str:
+        """What the names of all files begin with."""
+        return Path(self.image).stem
+
+    @property
     def files(self) -> dict[str, str]:
         """Names of the rasters by their key in the record."""
         more = {"quality": self.quality, "date": self.dates}
         ends = {"count": "_count", "source": "_source", **{key: f"_{key}" for key, wanted in more.items() if wanted}}
-        return {"image": f"{self.stem}.tif", **{key: f"{self.stem}{end}.tif" for key, end in ends.items()}}
+        return {"image": self.image, **{key: f"{self.stem}{end}.tif" for key, end in ends.items()}}
 
 
 @dataclass

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from clearscene.atomic import replacing
 from clearscene.fusion.preview import Preview
 from clearscene.fusion.result import FuseReport, ImageRecord
+from clearscene.fusion.shifting import told
 from clearscene.inspection.report import data_uri
 
 __all__ = ["write_page"]
@@ -36,7 +37,8 @@ def write_page(report: FuseReport, preview: Preview, path: Path) -> None:
         _Card(record, data_uri(preview.image(place)), data_uri(preview.share(place)))
         for place, record in enumerate(report.images)
     ]
-    text = _template().render(report=report, cards=cards, result=data_uri(preview.result()))
+    scores = [record.score for record in report.images if record.score is not None]
+    text = _template().render(report=report, cards=cards, result=data_uri(preview.result()), scores=scores, told=told)
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
 

@@ -1,5 +1,6 @@
 """What is decided before pixels are combined: the method, the nodata value, which shifts are made."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,16 +12,28 @@ from clearscene.fusion.checks import Agreed
 from clearscene.fusion.image import FuseImage
 from clearscene.fusion.masks import require_mask_model
 from clearscene.fusion.methods.choose import Method
+from clearscene.fusion.methods.method import Floats
 from clearscene.fusion.options import FuseOptions
 from clearscene.fusion.quality import QualityModel, find_quality_model, load_quality_model
-from clearscene.fusion.shifting import WARN_PX, Shift
+from clearscene.fusion.shifting import WARN_PX, Shift, told
 from clearscene.grid import Grid
 
-__all__ = ["Prepared", "applied", "fitted", "judged_as", "nodata_for", "prepare_fuse", "shift_warnings"]
+__all__ = [
+    "Prepared",
+    "applied",
+    "fitted",
+    "judged_as",
+    "level_warnings",
+    "nodata_for",
+    "prepare_fuse",
+    "shift_warnings",
+]
 
 WITH_QUALITY = ("learned", "best")
 USUAL_SCALE = 1e-4
 """Of Sentinel-2, MODIS and most mosaics of reflectance in 16 bits."""
+UNLIKE = 100.0
+"""Times as bright as the others, or as dark: no such image shows the place in the same unit."""
 SMALLEST_PX = 0.1
 """Shifts below this are not made: resampling would cost more than it mends."""
 
@@ -128,12 +141,27 @@ def shift_warnings(images: Sequence[FuseImage], shifts: Mapping[str, Shift | Non
         shift = shifts.get(image.path)
         if shift is not None and shift.length > WARN_PX and not options.align:
             warnings.append(
-                f"{image.name} lies {shift.length:.1f} pixels beside the reference ({-shift.row:+.1f} down,"
-                f" {-shift.col:+.1f} right); --align moves it."
+                f"{image.name} lies {shift.length:.1f} pixels beside the reference; --align moves it"
+                f" {told(shift.row, shift.col)}."
             )
         if shift is None and options.align:
             warnings.append(f"{image.name} is not moved: its shift against the reference cannot be told.")
     return warnings
+
+
+def level_warnings(images: Sequence[FuseImage], samples: Sequence[Floats]) -> list[str]:
+    """What to say of images whose values are of another order than those of the others; `samples` are theirs, flat.
+
+    No scene is a hundred times as bright as another of the same place, cloud against water included.
+    """
+    levels = [float(np.median(values)) if values.size else math.nan for values in samples]
+    usual = float(np.nanmedian(levels)) if np.isfinite(levels).any() else 0.0
+    return [
+        f"{image.name}: half of its values are below {level:.3g}, of the images together {usual:.3g}. Do they mean the"
+        " same? Check its scale, or leave it out."
+        for image, level in zip(images, levels, strict=True)
+        if usual > 0 and level > 0 and not 1 / UNLIKE < level / usual < UNLIKE
+    ]
 
 
 def nodata_for(

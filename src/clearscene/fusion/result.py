@@ -73,7 +73,7 @@ class SkippedRecord(_Record):
 class Cost(_Record):
     """What the run cost."""
 
-    seconds: float
+    seconds: float = Field(description="Without the stage `inspect`.")
     seconds_per_mpx: float = Field(description="Per million pixels of the result and image.")
     peak_memory_mb: float | None = Field(description="Of the whole process so far; null where it cannot be measured.")
     workers: int

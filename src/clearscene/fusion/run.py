@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from clearscene.fusion.checks import Agreed, agree
 from clearscene.fusion.describe import Outcome, describe_run
 from clearscene.fusion.engine import Fusion, fused_pieces, window_size
 from clearscene.fusion.failure import ImageError
-from clearscene.fusion.image import FuseImage, describe_image, in_order
+from clearscene.fusion.image import FuseImage, describe_image, in_order, told_apart
 from clearscene.fusion.inspecting import inspect_all
 from clearscene.fusion.masks import make_masks, match_masks
 from clearscene.fusion.members import (
@@ -31,7 +31,7 @@ from clearscene.fusion.methods.method import Floats
 from clearscene.fusion.outputs import FuseWriters, Plan, Totals, days_of, name_with_date
 from clearscene.fusion.page import write_page
 from clearscene.fusion.placing import common_grid
-from clearscene.fusion.plan import Prepared, applied, fitted, judged_as, nodata_for
+from clearscene.fusion.plan import Prepared, applied, fitted, judged_as, level_warnings, nodata_for
 from clearscene.fusion.preview import Preview
 from clearscene.fusion.quality import QualityMap
 from clearscene.fusion.result import FuseReport, SkippedRecord, write_report
@@ -50,6 +50,7 @@ Progress = Callable[[str, float], None]
 """Called with the name of the stage and how much of it is done, 0 to 1."""
 
 MAP_BYTES = 1_000_000
+INSPECT = "inspect"
 
 
 def silent(stage: str, share: float) -> None:
@@ -65,14 +66,15 @@ def fuse_images(paths: Sequence[str], out: Path, prepared: Prepared, *, progress
     Raises:
         ClearsceneError: An image cannot be read or does not fit the others, or the result cannot be written.
     """
-    check_out(out)
+    options = prepared.options
+    check_out(out, [*paths, *([options.like] if options.like else [])])
     skipped: list[SkippedRecord] = []
     left = list({absolute(path): path for path in paths}.values())
     while True:
         try:
             report = _run(left, out, prepared, skipped=skipped, progress=progress)
         except ImageError as error:
-            if prepared.options.on_error != "skip":
+            if options.on_error != "skip":
                 raise
             skipped.append(SkippedRecord(path=error.image, error=error.message))
             left = [path for path in left if path != error.image]
@@ -91,8 +93,12 @@ def _run(
         report, preview = job.run(skipped)
     if not options.inspect:
         return report
-    progress("inspect", 0.0)
-    report = inspect_all(report, out, options, progress=lambda share: progress("inspect", share))
+    progress(INSPECT, 0.0)
+    watch = Stopwatch()
+    report = inspect_all(report, out, options, progress=lambda share: progress(INSPECT, share))
+    stages = {**report.cost.stages, INSPECT: round(watch.seconds, 3)}
+    cost = report.cost.model_copy(update={"stages": stages, "peak_memory_mb": peak_memory_mb()})
+    report = report.model_copy(update={"cost": cost})
     write_report(report, record_of(out))
     write_page(report, preview, out.parent / report.files["page"])
     return report
@@ -120,6 +126,8 @@ class FuseJob:
         setting = Setting(grid, agreed.bands, options, masks)
         with self._stage("align"):
             reference, samples = self._look(images, setting)
+            warnings = (*self.prepared.warnings, *level_warnings(images, samples))
+            self.prepared = replace(self.prepared, warnings=warnings)
             shifts = register_all(images, setting, reference, progress=lambda share: self.progress("align", share))
             moved = applied(shifts, options)
             tones = fit_tones(images, setting, reference, shifts=moved) if options.tone == "match" else {}
@@ -128,7 +136,7 @@ class FuseJob:
             maps = self._judge(images, setting, stretch=stretch, moved=moved)
         nodata = nodata_for(agreed, images, grid, options=options, shifts=moved)
         plan = Plan(
-            stem=self.out.stem,
+            image=self.out.name,
             bands=agreed.bands,
             dtype=agreed.dtype,
             nodata=nodata,
@@ -168,9 +176,8 @@ class FuseJob:
     def _understand(self) -> tuple[list[FuseImage], Agreed, Grid]:
         """The images in order, what they have in common, and the grid."""
         options = self.prepared.options
-        images = in_order(
-            describe_image(path, options.bands, scale=options.scale, offset=options.offset) for path in self.paths
-        )
+        found = [describe_image(path, options.bands, scale=options.scale, offset=options.offset) for path in self.paths]
+        images = in_order(told_apart(found))
         return images, agree(images, options), common_grid(images, options)
 
     def _masks(self, images: Sequence[FuseImage]) -> Mapping[str, str]:
@@ -180,7 +187,9 @@ class FuseJob:
         if options.masks == ("auto",):
             folder = self.folder / "masks"
             return make_masks(images, options, folder, progress=lambda share: self.progress("masks", share))
-        return match_masks(images, options.masks)
+        masks = match_masks(images, options.masks)
+        check_out(self.out, masks.values())
+        return masks
 
     def _look(self, images: Sequence[FuseImage], setting: Setting) -> tuple[int, list[Floats]]:
         """Place of the reference, and valid display values of each image."""

@@ -15,7 +15,7 @@ from rasterio.windows import Window
 
 from clearscene.grid import Grid
 
-__all__ = ["WARN_PX", "Shift", "estimate_shift", "register"]
+__all__ = ["WARN_PX", "Shift", "estimate_shift", "register", "told"]
 
 WARN_PX = 0.5
 """Shifts beyond this are warned of."""
@@ -52,6 +52,11 @@ class Shift:
     def length(self) -> float:
         """Pixels."""
         return float(np.hypot(self.row, self.col))
+
+
+def told(row: float, col: float) -> str:
+    """A shift in words: `2.3 px up, 1.4 px left`."""
+    return f"{abs(row):.1f} px {'up' if row < 0 else 'down'}, {abs(col):.1f} px {'left' if col < 0 else 'right'}"
 
 
 def estimate_shift(reference: Read, image: Read, grid: Grid) -> Shift | None:

@@ -1,7 +1,7 @@
 """Files of a fusion that appear together or not at all."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -9,21 +9,43 @@ from uuid import uuid4
 from clearscene.atomic import output_error
 from clearscene.errors import ClearsceneError, OutputError
 from clearscene.fusion.result import FuseReport, read_report
+from clearscene.masking.inputs import absolute
 
-__all__ = ["check_out", "finished", "record_of", "staged"]
+__all__ = ["check_free", "check_out", "finished", "record_of", "staged"]
 
 SUFFIXES = (".tif", ".tiff")
+ENDS = ("_count.tif", "_source.tif", "_quality.tif", "_date.tif", ".json", ".html")
+"""Of the files beside the result."""
 
 
-def check_out(out: Path) -> None:
-    """Make sure that the result has a name that a COG can have.
+def check_out(out: Path, inputs: Iterable[str] = ()) -> None:
+    """Make sure that the result has a name that a COG can have, and that nothing it is made from is written over.
 
     Raises:
-        OutputError: It has another suffix, or is a folder.
+        OutputError: It has another suffix, or is a folder; or a file to be written is one of the inputs.
     """
     if out.suffix.lower() not in SUFFIXES or out.is_dir():
         raise OutputError(
             f"{out} is {'a folder' if out.is_dir() else 'no name of a GeoTIFF'}.", hint="Give a file, as fused.tif."
+        )
+    written = {str(path.resolve()) for path in (out, *(out.with_name(f"{out.stem}{end}") for end in ENDS))}
+    for path in inputs:
+        if absolute(path) in written:
+            raise OutputError(
+                f"{path} is read, and would be written over with --out {out}.", hint="Give --out another name."
+            )
+
+
+def check_free(out: Path) -> None:
+    """Make sure that a file that is no fusion of ours is not lost.
+
+    Raises:
+        OutputError: There is such a file.
+    """
+    if out.exists():
+        raise OutputError(
+            f"{out} is there, and no finished fusion: there is no record {record_of(out).name} that fits it.",
+            hint="Give --out another name, or --overwrite.",
         )
 
 
