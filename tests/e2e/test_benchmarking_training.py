@@ -12,7 +12,7 @@ from clearscene.benchmark.trained import training_values
 from clearscene.datasets.prepared import PreparedSet
 from clearscene.training.config import parse_config
 from clearscene.training.networks.catalog import CATALOG
-from tests.benchmark_sets import make_set
+from tests.benchmark_sets import SHAPE, make_set
 from tests.command import clearscene
 
 SUITE = """
@@ -34,6 +34,13 @@ network = "unet"
 form = "benchmark"
 bands = ["red", "green"]
 """
+
+YOLO = """network = "yolov8-seg"
+form = "instances"
+[models.training]
+epochs = 2
+augment = false
+max_val_chips = 4"""
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +68,31 @@ def test_a_network_is_trained_judged_and_not_trained_again(folder):
     clearscene("benchmark", "run", folder / "suite.toml", "--out", out, "--quiet", check=0)
     assert best.stat().st_mtime_ns == before
     assert read_results(out).cells == results.cells
+
+
+def test_yolo_learns_instances_with_the_trainer_of_its_makers(folder, tmp_path):
+    pytest.importorskip("ultralytics", reason="ultralytics comes with the extra `yolo`")
+    text = SUITE.replace('network = "unet"\nform = "benchmark"\nbands = ["red", "green"]', YOLO)
+    (tmp_path / "suite.toml").write_text(text.replace('"set"', f'"{folder / "set"}"'), encoding="utf-8")
+    clearscene("benchmark", "run", tmp_path / "suite.toml", "--out", tmp_path / "out", "--quiet", check=0)
+    results = read_results(tmp_path / "out")
+    (cell,), (training,), (model,) = results.cells, results.trainings, results.models
+    assert (cell.status, cell.bands) == ("done", ("red", "green", "blue"))
+    assert cell.n_pixels == 2 * SHAPE[0] * SHAPE[1]
+    assert (training.status, training.steps) == ("done", 2 * 3)
+    assert len(training.val_loss.values) == len(training.train_loss.values) == 2
+    assert model.parameters == 3_274_915
+    trained = tmp_path / "out" / "trained" / "made" / "u-net"
+    assert (trained / "instances.pt").is_file()
+    assert not (trained / "yolo" / "images").exists()
+    again = folder / "again.toml"
+    again.write_text(
+        f'name = "again"\n[[sets]]\nname = "Made"\nfolder = "set"\ntrain = false\n'
+        f'[[models]]\nname = "earlier"\nrun = "{trained}"\n',
+        encoding="utf-8",
+    )
+    clearscene("benchmark", "run", again, "--out", tmp_path / "again", "--quiet", check=0)
+    assert read_results(tmp_path / "again").cells[0].metrics["iou"] == cell.metrics["iou"]
 
 
 @pytest.mark.parametrize("card", CATALOG, ids=lambda card: f"{card.name}-{card.form}")

@@ -317,13 +317,8 @@ def test_half_covered_by_one_instance():
     assert chance[:, 2:] == pytest.approx(0.0, abs=1e-4)
 
 
-def test_a_trained_file_of_instances_answers_in_the_size_of_the_image(tmp_path, monkeypatch):
+def test_a_trained_file_of_instances_answers_in_the_size_of_the_image(tmp_path):
     ultralytics = pytest.importorskip("ultralytics", reason="ultralytics comes with the extra `yolo`")
-    import torchvision
-
-    if not torchvision.extension._has_ops():  # the wheel beside a CPU build of torch has no operators
-        nms = pytest.importorskip("ultralytics.utils.nms", reason="this ultralytics has no suppression of its own")
-        monkeypatch.setattr(torchvision.ops, "nms", nms.TorchNMS.nms)
     torch.manual_seed(0)
     ultralytics.YOLO("yolov8n-seg.yaml").save(tmp_path / "best.pt")
     given = np.random.default_rng(0).random((3, 50, 75), np.float32)

@@ -56,4 +56,5 @@ def _check_training(suite: Suite, model: ModelEntry, targets: Mapping[str, Targe
     for entry in suite.sets:
         if entry.train:
             values = training_values(suite, model, entry, prepared=targets[entry.name].prepared)
-            parse_config(values, place=f"[training] of {model.name}")
+            if not model.is_of_instances:
+                parse_config(values, place=f"[training] of {model.name}")

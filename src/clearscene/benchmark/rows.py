@@ -20,6 +20,7 @@ from clearscene.masking.choose import PEERS
 from clearscene.models.zoo import find_model
 from clearscene.raster.sensors.product import Kind
 from clearscene.sky.model import SKY
+from clearscene.training.networks.spec import RGB
 
 __all__ = ["Row", "SemanticRow", "folder_of", "load_row", "row_facts"]
 
@@ -100,6 +101,7 @@ def _semantic(name: str, run: Path, positive: tuple[str, ...], *, device: str, t
         import torch  # an extra; it comes only with trained networks
 
         from clearscene.training.device import choose_device
+        from clearscene.training.networks.yolo_instances import INSTANCES, InstanceNet
         from clearscene.training.semantic_predict import load_semantic
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] == "clearscene":
@@ -109,6 +111,8 @@ def _semantic(name: str, run: Path, positive: tuple[str, ...], *, device: str, t
             hint='Install it with: pip install "clearscene[train]"',
         ) from error
     torch.set_num_threads(threads)
+    if (run / INSTANCES).is_file():
+        return SemanticRow(name, InstanceNet(run / INSTANCES), positive)
     net = load_semantic(run, device=str(choose_device(device)))
     return SemanticRow(name, net, positive, is_whole=net.config.semantic.view == "whole")
 
@@ -149,4 +153,7 @@ def row_facts(entry: ModelEntry, *, bands: tuple[str, ...], n_classes: int) -> M
         )
     if entry.run is not None:
         return facts_of(entry.name, "run", wanted_of_run(entry.run))
+    if entry.is_of_instances:  # the whole network, whatever the set has
+        whole = facts_of(entry.name, "network", Wanted(entry.network, "paper", RGB, 1))
+        return whole.model_copy(update={"source": f"{entry.network}, form {entry.form}"})
     return facts_of(entry.name, "network", Wanted(entry.network, entry.form, bands, n_classes))

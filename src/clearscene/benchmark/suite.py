@@ -19,6 +19,8 @@ from clearscene.raster.sensors.product import Kind
 
 __all__ = ["ModelEntry", "SetEntry", "Suite", "TrainingEntry", "key_of", "load_suite", "parse_suite"]
 
+INSTANCES = ("yolov8-seg", "instances")
+"""Network and form that ultralytics trains."""
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -89,7 +91,11 @@ class ModelEntry(_Section):
 
     name: str = Field(min_length=1, max_length=40, description="In the tables.")
     network: str = Field(default="", description="A network of `benchmark networks`, trained on each set.")
-    form: str = Field(default="paper", description="paper, or benchmark where the code of the benchmark differs.")
+    form: str = Field(
+        default="paper",
+        description="paper, or benchmark where the code of the benchmark differs; of yolov8-seg also semantic, or"
+        " instances: trained on outlines by ultralytics itself.",
+    )
     run: Path | None = Field(default=None, description="Folder of a training of a semantic network.")
     model: str = Field(default="", description="A model folder (ONNX), or the name of a shipped model.")
     peer: str = Field(default="", description="ukis-4b, ukis-6b, s2cloudless or omnicloudmask.")
@@ -119,6 +125,11 @@ class ModelEntry(_Section):
     def is_trained_here(self) -> bool:
         """True for a network that is trained on each set."""
         return bool(self.network)
+
+    @property
+    def is_of_instances(self) -> bool:
+        """True for YOLOv8 as its makers train it."""
+        return (self.network, self.form) == INSTANCES
 
     def fits(self, entry: SetEntry, trained_on: SetEntry | None) -> bool:
         """True if the model is to be judged on a set: both are about the same, or one of them does not say."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clearscene.benchmark.classes import positive_of
 from clearscene.benchmark.results import Curve, Training
 from clearscene.benchmark.suite import ModelEntry, SetEntry, Suite
 from clearscene.datasets.prepared import PreparedSet
@@ -20,9 +21,14 @@ MOST_POINTS = 400
 
 
 def training_values(suite: Suite, model: ModelEntry, entry: SetEntry, *, prepared: PreparedSet) -> dict[str, Any]:
-    """The config of a training, as `parse_config` takes it. What nobody has set is what the network's source says."""
+    """The config of a training, as `parse_config` takes it. What nobody has set is what the network's source says.
+
+    Of instances what `InstanceTraining` takes, below the key `instances`.
+    """
     from clearscene.training.networks.catalog import card
 
+    if model.is_of_instances:
+        return {"instances": _of_instances(suite, model, entry, prepared)}
     known = card(model.network, model.form)
     chosen = model.training.over(suite.training)
     optimizer = chosen.optimizer or _known(known.optimizer, OPTIMIZERS)
@@ -61,6 +67,14 @@ def training_values(suite: Suite, model: ModelEntry, entry: SetEntry, *, prepare
     if chosen.augment is not None:
         values["semantic"] = {"flips": "all" if chosen.augment else "none"}
     return {name: _given(section) for name, section in values.items()}
+
+
+def _of_instances(suite: Suite, model: ModelEntry, entry: SetEntry, prepared: PreparedSet) -> dict[str, Any]:
+    chosen = model.training.over(suite.training)
+    positive = positive_of(prepared.classes, entry.positive, entry.ignored, place=f"set {entry.name}")
+    same = ("epochs", "max_minutes", "size", "batch_size", "optimizer", "lr", "patience", "augment", "pretrained")
+    values = {key: getattr(chosen, key) for key in (*same, "max_val_chips", "threads", "device", "seed")}
+    return {"seed": suite.seed, **_given(values), "folder": str(entry.folder), "positive": positive}
 
 
 OPTIMIZERS = ("adamw", "adam", "adam-amsgrad")
@@ -107,8 +121,9 @@ def train_entry(values: dict[str, Any], out: Path, *, resume: bool, tell: Callab
     """
     from clearscene.training.config import parse_config
 
-    config = parse_config(values, place=str(out))
+    config = None if "instances" in values else parse_config(values, place=str(out))
     try:
+        from clearscene.training.networks.yolo_training import InstanceTraining, train_instances
         from clearscene.training.run import train
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] == "clearscene":
@@ -117,6 +132,9 @@ def train_entry(values: dict[str, Any], out: Path, *, resume: bool, tell: Callab
             f"Training needs {error.name}, which is not installed.",
             hint='Install it with: pip install "clearscene[train]"',
         ) from error
+    if config is None:
+        train_instances(InstanceTraining(**values["instances"]), out, tell=tell)
+        return
     outcome = train(config, out, Quiet(tell), resume=resume, overwrite=not resume)
     if outcome.reason == "stopped":
         raise TrainingError(f"The training in {out} was stopped.", hint="Run the benchmark again: it goes on.")

@@ -27,13 +27,16 @@ SMALLEST = 1e-6
 
 
 def ultralytics(part: str) -> ModuleType:
-    """Import a part of ultralytics.
+    """Import a part of ultralytics; it is told to send nothing, ask no server and install nothing by itself.
+
+    Its published weights are fetched all the same, where they are asked for.
 
     Raises:
         MissingExtraError: It is not installed.
     """
     mend_torchvision()
-    os.environ.setdefault("YOLO_VERBOSE", "false")
+    for key, value in (("VERBOSE", "false"), ("OFFLINE", "true"), ("AUTOINSTALL", "false")):
+        os.environ.setdefault(f"YOLO_{key}", value)
     try:
         return importlib.import_module(f"ultralytics.{part}")
     except ModuleNotFoundError as error:

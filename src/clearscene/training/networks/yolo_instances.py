@@ -4,6 +4,7 @@ The way of the comparison (BenchCloudVision): clouds become polygons, the networ
 its instances are joined to one. The labels need no torch and no ultralytics.
 """
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ from numpy.typing import NDArray
 
 from clearscene.errors import TrainingError
 
-__all__ = ["LEAST_CONFIDENCE", "InstanceNet", "joined", "label_lines"]
+__all__ = ["INSTANCES", "LEAST_CONFIDENCE", "InstanceNet", "joined", "label_lines", "mend_suppression"]
+
+INSTANCES = "instances.pt"
+"""Name of a trained file in the folder of its training."""
 
 MIN_AREA = 50.0
 """Polygons of this area in pixels and smaller are dropped, as in the comparison."""
@@ -72,6 +76,7 @@ class InstanceNet:
         if not file.is_file():
             raise TrainingError(f"{file} does not exist.", hint="Name the best.pt of a training of ultralytics.")
         self.model: Any = ultralytics("models").YOLO(str(file))
+        mend_suppression()
         self.least = least
 
     def predict(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -85,3 +90,12 @@ class InstanceNet:
             return np.zeros((1, height, width), np.float32)
         chances, masks = (part.cpu().numpy().astype(np.float32) for part in (found.boxes.conf, found.masks.data))
         return joined(chances, masks)[None]
+
+
+def mend_suppression() -> None:
+    """Let ultralytics drop double boxes where torchvision has no operators, as beside a CPU build of torch."""
+    from clearscene.training.networks.yolo import ultralytics
+
+    torchvision: Any = importlib.import_module("torchvision")
+    if not torchvision.extension._has_ops():
+        torchvision.ops.nms = ultralytics("utils.nms").TorchNMS.nms
