@@ -41,7 +41,17 @@ def test_a_truncated_scene_leaves_nothing(tmp_path, model):
     good.write_bytes(content[: len(content) // 2])
     done = run(good, tmp_path / "out", model, check=2)
     assert "cannot be read" in done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert line.count("cut.tif") == 1
     assert left(tmp_path / "out") == []
+
+
+def test_a_row_is_one_line_where_no_terminal_is(tmp_path, model):
+    name = "a_name_that_is_longer_than_a_terminal_is_wide_" * 3
+    scene, _ = scene_in(tmp_path, name)
+    done = run(scene, tmp_path / "out", model)
+    (row,) = [line for line in done.stdout.splitlines() if line.startswith(name)]
+    assert len(row.split()) == 8
 
 
 def test_a_missing_band_file_is_named(tmp_path, model):
