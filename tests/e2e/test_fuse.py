@@ -300,7 +300,7 @@ def test_a_shift_is_reported_and_with_align_made(tmp_path):
     shift = read_report(tmp_path / "out" / "f.json").images[1].shift
     assert (shift.row, shift.col) == pytest.approx((-2, 1), abs=0.1)
     assert not shift.is_applied
-    assert "b lies 2.2 pixels beside the reference (+2.0 down, -1.0 right); --align moves it." in done.stderr
+    assert "b lies 2.2 pixels beside the reference; --align moves it 2.0 px up, 1.0 px right." in done.stderr
     done = run(paths, tmp_path / "aligned" / "f.tif", *words, "--align", "--extent", "intersection")
     fused = read(tmp_path / "aligned" / "f.tif").astype(int)
     inner = (slice(None), slice(4, -4), slice(4, -4))
