@@ -46,7 +46,11 @@ def main() -> None:
     parser.add_argument("--mode", default="corrected", choices=("corrected", "code"))
     parser.add_argument("--minutes", default="", help="Of each training at most, as 8,15,25; empty: no limit.")
     parser.add_argument("--from", dest="start", default="", help="S2 and others go on from this setting.")
-    parser.add_argument("--precision", default="auto", help="bfloat16 where the CPU multiplies it.")
+    parser.add_argument(
+        "--precision",
+        default="auto",
+        help="Of the pairs: bfloat16 where the CPU multiplies it; the judge is slower so.",
+    )
     options = parser.parse_args()
     prepared = prepare(options.data, options.folder / "buildings")
     settings = options.settings.split(",")
@@ -92,7 +96,7 @@ def train_one(setting: str, prepared: PreparedSet, options: argparse.Namespace, 
     values["name"] = setting
     values["data"] = {"chips": [{"folder": str(prepared.folder)}], "size": options.size, "max_val_chips": 60}
     values["run"] |= {"seed": 1, "workers": 0, "threads": 1, "device": "cpu", "tensorboard": False}
-    values["run"] |= {"precision": options.precision} | ({"max_minutes": limit} if limit else {})
+    values["run"] |= {"max_minutes": limit} if limit else {}
     outcome = train(parse_config(values, place=setting), out, Silent(setting), overwrite=True)
     print(f"{setting}: {outcome.step} steps, {outcome.minutes:.1f} minutes, {outcome.reason}", flush=True)
 
@@ -120,7 +124,7 @@ def pair_config(setting: str, options: argparse.Namespace) -> dict:
         "optimizer": {"name": "adam", "lr": options.rate, "weight_decay": 4e-5, "ema_decay": 0.98},
         "schedule": {"parts": 4, "warmup_steps": 0},
         "run": {
-            "epochs": options.epochs, "batch_size": 5, "monitor": "loss",
+            "epochs": options.epochs, "batch_size": 5, "monitor": "loss", "precision": options.precision,
             **({"start_from": str(start)} if goes_on else {}),
         },
     }  # fmt: skip
