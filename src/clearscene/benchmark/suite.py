@@ -79,6 +79,9 @@ class TrainingEntry(_Section):
     max_val_chips: int | None = Field(default=None, ge=1)
     threads: int | None = Field(default=None, ge=1)
     device: str | None = None
+    precision: str | None = Field(
+        default=None, description="auto, float32, float16 or bfloat16, which processors with AMX compute faster."
+    )
     seed: int | None = Field(default=None, ge=0)
 
     def over(self, other: "TrainingEntry") -> "TrainingEntry":

@@ -61,6 +61,7 @@ def training_values(suite: Suite, model: ModelEntry, entry: SetEntry, *, prepare
             "patience": chosen.patience,
             "threads": chosen.threads,
             "device": chosen.device,
+            "precision": chosen.precision,
             "tensorboard": False,
         },
     }
