@@ -211,3 +211,17 @@ def test_a_line_is_found_under_clouds(seed, gain, offset, cloudy):
     assert line is not None
     assert line.gain == pytest.approx(gain, rel=0.02)
     assert line.gain * 100 + line.offset == pytest.approx(gain * 100 + offset, abs=1.0)
+
+
+@given(st.integers(0, 2**31), st.floats(0.4, 2.5), st.floats(0, 0.3))
+def test_a_river_in_a_forest_gives_the_line_not_the_noise(seed, gain, cloudy):
+    rng = np.random.default_rng(seed)
+    ground = rng.normal(300, 12, 4000)
+    ground[:160] += 900 * rng.uniform(0.5, 1, 160)
+    wanted = gain * ground + 50 + rng.normal(0, 8 * gain, 4000)
+    values = ground + rng.normal(0, 30, 4000)
+    hidden = rng.random(4000) < cloudy
+    values[hidden] += rng.uniform(800, 9000, int(hidden.sum()))
+    line = fit_line(values, wanted)
+    assert line is not None
+    assert line.gain == pytest.approx(gain, rel=0.15)
