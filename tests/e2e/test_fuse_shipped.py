@@ -6,6 +6,8 @@ import rasterio
 
 from clearscene.fusion.quality import find_quality_model, load_quality_model
 from clearscene.fusion.result import read_report
+from clearscene.raster.pixels import Pixels
+from clearscene.raster.stretch import Stretch
 from tests.command import clearscene
 from tests.fuse_scenes import TRANSFORM, UTM
 from tests.scenes import write_scene
@@ -15,6 +17,8 @@ pytestmark = [
     pytest.mark.skipif(find_quality_model(None) is None, reason="the package is without a quality model"),
 ]
 HEIGHT, WIDTH = 90, 110
+PLAIN = Stretch("none", 0, 255, "uint8")
+"""Of a model that sees reflectance it is not used."""
 
 
 def ground():
@@ -84,3 +88,15 @@ def test_the_shipped_model_is_small_and_says_what_it_is():
     assert manifest.training_data
     assert "val.iou.bad" in manifest.accuracy
     assert "Known failures" in (folder / "card.md").read_text()
+
+
+def test_an_image_that_ends_within_a_tile_is_judged_by_what_it_shows():
+    model = load_quality_model(find_quality_model(None), device="cpu")
+    data = np.random.default_rng(4).uniform(0.03, 0.2, (4, 200, 190)).astype(np.float32)
+    valid = np.zeros(data.shape[1:], np.bool_)
+    rows, cols = slice(70, 171), slice(40, 185)
+    valid[rows, cols] = True
+    found = model.logits(Pixels(np.where(valid, data, 0), valid), PLAIN, "toa")
+    alone = model.logits(Pixels(data[:, rows, cols], valid[rows, cols]), PLAIN, "toa")
+    np.testing.assert_array_equal(found[:, rows, cols], alone)
+    assert not found[:, ~valid].any()

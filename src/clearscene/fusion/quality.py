@@ -92,21 +92,35 @@ class QualityModel:
         return tuple(wanted)
 
     def logits(self, pixels: Pixels, stretch: Stretch, kind: Kind) -> NDArray[np.float32]:
-        """Quality (1, row, col) of a tile of at most the size of the network, higher is better.
+        """Quality (1, row, col) of a tile of at most the size of the network, higher is better; 0 outside of its data.
+
+        Where an image ends within the tile, the network sees the image mirrored there, as it does at the end of a
+        scene: beside nothing, clear ground would be taken for what is left of a lost part.
 
         Raises:
             ModelError: The network answers with a wrong shape or with what is no number.
         """
-        height, width = pixels.valid.shape
+        result = np.zeros((1, *pixels.valid.shape), np.float32)
+        rows, cols = _extent(pixels.valid)
+        data, valid = pixels.data[:, rows, cols], pixels.valid[rows, cols]
+        height, width = valid.shape
         if self.sees_reflectance:
             white = np.float32(255 if kind == "display" else 1)
-            ready = normalize(np.asarray(pixels.data, np.float32) / white, pixels.valid, kind=kind)
+            ready = normalize(np.asarray(data, np.float32) / white, valid, kind=kind)
             size = self.spec.size
             missing = [(0, 0), (0, size - height), (0, size - width)]
             image = np.pad(ready, missing, mode="reflect")[np.newaxis]
         else:
-            image = self.model.prepare(stretch.apply(pixels.data, pixels.valid), pixels.valid)
-        return self.model.segment(image)[:, :height, :width]
+            image = self.model.prepare(stretch.apply(data, valid), valid)
+        result[:, rows, cols] = self.model.segment(image)[:, :height, :width]
+        return result
+
+
+def _extent(valid: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """The smallest rows and columns that hold all valid pixels; there is one at least."""
+    spans = (np.flatnonzero(valid.any(axis=axis)) for axis in (1, 0))
+    rows, cols = (slice(int(span[0]), int(span[-1]) + 1) for span in spans)
+    return rows, cols
 
 
 class QualityMap:
