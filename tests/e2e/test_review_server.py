@@ -221,6 +221,8 @@ def test_a_file_that_another_program_holds_is_said_to_be_locked(page, run, monke
         ({"action": "geometry", "keys": [1], "geometry": {"type": "Point", "coordinates": [0, 0]}}, "Point"),
         ({"action": "add", "type": "cloud", "geometry": square(5000, 5000)}, "no area"),
         ({"action": "remark", "keys": [1], "remark": "x" * 5000}, "5000"),
+        ({"action": "remark", "keys": [1], "remark": "half a smile \ud83d"}, "remark"),
+        ({"action": "remark", "keys": [1], "remark": "a\0b"}, "remark"),
         ({"action": "add", "surprise": 1}, "surprise"),
     ],
 )
@@ -322,7 +324,7 @@ def test_a_scene_of_another_size_is_not_shown(run):
 
 
 def test_a_run_that_cannot_be_written_is_shown_and_not_changed(run, monkeypatch):
-    monkeypatch.setattr("clearscene.review.store._is_writable", lambda path: False)
+    monkeypatch.setattr("clearscene.review.gpkg_file._is_writable", lambda path: False)
     before = rows_of(run)
     with serving(run) as page:
         assert page.get("/api/state").json["run"]["writable"] is False
@@ -400,6 +402,8 @@ def test_the_walk_is_kept(run):
             "cell": 128, "rows": 4, "cols": 5, "seen": [], "n_seen": 0, "n_cells": 20, "who_seen": 0,
         }  # fmt: skip
         assert page.post("/api/walk/cell", cell=1).code == "bad_request"
+        assert page.post("/api/walk/cell", cell=10**20).code == "bad_request"
+        assert page.get("/api/walk").json["cell"] == 128
 
 
 def test_a_signature_holds_until_a_finding_changes(page, run):

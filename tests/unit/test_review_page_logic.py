@@ -72,7 +72,12 @@ store.toggleFilter("types", "blur");
 const first = seen();
 store.toggleFilter("statuses", "proposed");
 store.toggleFilter("statuses", "rejected");
-export default { many, nOfMany, blurs, same, first, none: seen() };
+const none = seen();
+store.clearFilter();
+store.select(4);
+n = 0;
+store.merge({ removed: [4] });
+export default { many, nOfMany, blurs, same, first, none, gone: seen(), nOfGone: n };
 """
 
 
@@ -130,4 +135,6 @@ def test_what_a_filter_hides_is_not_chosen_any_more(tmp_path: Path) -> None:
         "same": [[2, 4], 2],
         "first": [[2], 2],
         "none": [[], None],
+        "gone": [[], None],
+        "nOfGone": 1,  # what is shown of a finding goes with it
     }

@@ -1,13 +1,23 @@
 """What a page sends: the bodies of requests that change something. What is not named here is refused."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from clearscene.inspection.result import Decision
 from clearscene.review.gestures import Action, Gesture
 
 __all__ = ["AgainBody", "CellBody", "EditBody", "ExportBody", "SignBody", "WalkBody"]
+
+
+def _writable(text: str) -> str:
+    """Text that files can hold: a field with a greatest length may cut a letter of two code units in half."""
+    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise ValueError("it holds half a letter, or the one of number 0, which no file can keep")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_writable)]
 
 
 class _Body(BaseModel):
@@ -21,12 +31,12 @@ class EditBody(_Body):
     keys: list[int] = Field(default=[], max_length=100_000)
     status: str = ""
     type: str = ""
-    remark: str | None = None
+    remark: Text | None = None
     geometry: dict[str, Any] | None = None
     geometries: list[dict[str, Any]] = Field(default=[], max_length=100)
     line: list[tuple[float, float]] = Field(default=[], max_length=10_000)
     revisions: dict[int, int] | None = None
-    client: str = Field(default="", max_length=100)
+    client: Text = Field(default="", max_length=100)
 
     def gesture(self) -> Gesture:
         """What it asks for."""
@@ -45,7 +55,7 @@ class EditBody(_Body):
 class AgainBody(_Body):
     """Undo or redo."""
 
-    client: str = Field(default="", max_length=100)
+    client: Text = Field(default="", max_length=100)
 
 
 class WalkBody(_Body):
@@ -64,9 +74,9 @@ class CellBody(_Body):
 class SignBody(_Body):
     """A signature."""
 
-    name: str = Field(max_length=200)
+    name: Text = Field(max_length=200)
     decision: Decision
-    remark: str = Field(default="", max_length=4000)
+    remark: Text = Field(default="", max_length=4000)
 
 
 class ExportBody(_Body):

@@ -19,6 +19,7 @@ CELLS_A_SIDE = 24
 """About how many cells the longer side of a scene has unless a person chooses their size."""
 LEAST_CELL, STEP = 256, 256
 MAX_CELLS = 40_000
+MAX_CELL = 65_536
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,10 @@ def set_cell(database: sqlite3.Connection, cell: int, *, height: int, width: int
     """Choose the size of the cells; what was marked at another size is dropped.
 
     Raises:
-        OptionError: The size makes far too many cells.
+        OptionError: The size makes far too many cells, or is larger than anybody can look at.
     """
+    if cell > MAX_CELL:
+        raise OptionError(f"Cells of {cell} px are too large.", hint=f"Choose {MAX_CELL} px at most.")
     if cell < 32 or math.ceil(height / cell) * math.ceil(width / cell) > MAX_CELLS:
         raise OptionError(f"Cells of {cell} px are too small for this scene.", hint="Choose larger ones.")
     if cell == int(get_meta(database, CELL) or default_cell(height, width)):

@@ -191,8 +191,10 @@ class Store {
     }
     this.compose(changed);
     const removed = new Set((answer.removed ?? []).filter((key) => this.findings.has(key)));
+    const isChosenGone = [...removed].some((key) => this.selection.has(key));
     removed.forEach((key) => this.forget(key));
     if (changed.size || removed.size) this.changed(changed, removed);
+    if (isChosenGone) this.emit("selection", { from: "change" });
     if ((answer.version ?? 0) >= this.version) this.mergeState(answer);
   }
 

@@ -11,6 +11,7 @@ import { fieldOf, formError, openDialog } from "./dialog.js";
 /** Score the run into its record and open the report. The window opens first: browsers refuse one that comes late. */
 export async function openReport() {
   const page = window.open("", "_blank");
+  if (page) page.document.body.textContent = t("working");
   try {
     await allKept();
     const answer = await post("/api/finish", {});

@@ -51,6 +51,7 @@ function fill(body, close) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     send.disabled = true;
+    problem.replaceChildren(el("p.muted", { role: "status" }, t("working"))); // the report is drawn anew
     try {
       await allKept();
       const answer = await post("/api/sign", { name: name.value.trim(), decision: decision.value, remark: remark.value.trim() });

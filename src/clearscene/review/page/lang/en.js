@@ -199,7 +199,7 @@ export default {
   report_written: "The report was written.",
   export: "Export",
   export_title: "Export training chips",
-  export_help: "Accepted and drawn findings become truth, rejected ones hard negatives, in the format of `clearscene train`.",
+  export_help: "Accepted and drawn findings become truth, rejected ones hard negatives, in the format of clearscene train.",
   export_folder: "Folder",
   export_folder_help: "A name inside the run folder.",
   working: "Working…",

@@ -196,7 +196,7 @@ export default {
   report_written: "报告已生成。",
   export: "导出",
   export_title: "导出训练样本",
-  export_help: "已确认和人工补充的问题作为真值，已驳回的作为难负样本，格式与 `clearscene train` 一致。",
+  export_help: "已确认和人工补充的问题作为真值，已驳回的作为难负样本，格式与 clearscene train 一致。",
   export_folder: "文件夹",
   export_folder_help: "结果文件夹内的名称。",
   working: "正在处理…",

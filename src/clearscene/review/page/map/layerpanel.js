@@ -3,7 +3,7 @@
 import { byId, el, icon } from "../dom.js";
 import { onLanguage, t } from "../i18n.js";
 import { store } from "../store.js";
-import { flickerKind, flickerKinds, isFlickering, onFlicker, setFlickerKind, toggleFlicker } from "./flicker.js";
+import { flickerKind, flickerKinds, isFlickering, onFlicker, setFlickerKind, stop, toggleFlicker } from "./flicker.js";
 import { polygonLayers } from "./polygons.js";
 import { layersOf, setConfidenceType } from "./scene.js";
 import { isWalking, toggleWalk } from "./walk.js";
@@ -34,9 +34,10 @@ export function startLayerPanel() {
   store.on("walk tiles", paint);
 }
 
-/** Show or hide a layer; returns whether it is seen now. */
+/** Show or hide a layer. A flicker ends: it brings back the layers with which it began. */
 export function toggleLayer(name) {
   if (!layersFor(name).length) return;
+  if (isFlickering()) stop();
   settings[name].on = !settings[name].on;
   apply(name);
   paint();
