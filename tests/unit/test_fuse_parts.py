@@ -9,6 +9,7 @@ from affine import Affine
 from rasterio.crs import CRS
 
 from clearscene.errors import BandError, OptionError, SceneError
+from clearscene.fusion import tone
 from clearscene.fusion.aligning import shifted, whole_offset
 from clearscene.fusion.checks import agree
 from clearscene.fusion.image import FuseImage, Part, in_order, told_apart
@@ -254,3 +255,14 @@ def test_the_reference_is_the_best_of_those_that_show_nearly_all():
     assert find_reference(images, views, "", qualities=[0.1, 0.4, 0.9]) == 1
     assert find_reference(images, views, "", qualities=[0.5, 0.4, 0.9]) == 0
     assert find_reference(images, views, "c", qualities=[0.5, 0.4, 0.1]) == 2
+
+
+def test_all_bands_take_the_same_kind_of_line():
+    flat, steep = tone.ToneLine(0.5, 10.0), tone.ToneLine(1.4, -90.0)
+    bands = [tone.Tried((flat, steep), shares) for shares in ((0.60, 0.58), (0.5, 0.7), (0.6, 0.7))]
+    assert tone.chosen(bands) == (steep, steep, steep)
+    assert tone.chosen(bands[:1]) == (flat,)
+    only = tone.Tried((flat, None), (0.4, 0.0))
+    assert tone.chosen([*bands, only]) == (flat, flat, flat, flat)
+    assert tone.chosen([only, tone.Tried((None, steep), (0.0, 0.4))]) == (flat, steep)
+    assert tone.chosen([only, tone.Tried((None, None), (0.0, 0.0))]) is None

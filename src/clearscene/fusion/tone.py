@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from clearscene.fusion.methods.method import Floats
 
-__all__ = ["ToneLine", "fit_line", "fit_tone", "toned"]
+__all__ = ["ToneLine", "Tried", "chosen", "fit_line", "fit_tone", "toned"]
 
 FEWEST = 100
 """Good pixels in both images below which no line is fitted."""
@@ -53,23 +53,72 @@ def fit_line(values: NDArray[np.floating], wanted: NDArray[np.floating]) -> Tone
     are noisy. In the second, and in the choice, a level counts as the square root of its pixels. Law: if
     wanted = a * values + b on most pixels with a in 0.2 to 5, that is found.
     """
+    lines = chosen([_tried(values, wanted)])
+    return None if lines is None else lines[0]
+
+
+def fit_tone(image: Floats, reference: Floats, good: NDArray[np.bool_]) -> tuple[ToneLine, ...] | None:
+    """A line a band from overviews (band, row, col) and where both are good (row, col); None if a band has none.
+
+    All bands take the same one of the two lines of `fit_line`, where all have it: else colors would shift.
+    """
+    return chosen([_tried(x[good], y[good]) for x, y in zip(image, reference, strict=True)])
+
+
+@dataclass(frozen=True)
+class Tried:
+    """The lines of a band, by pairs and by levels, and how many pixels lie on each, 0 to 1."""
+
+    lines: tuple[ToneLine | None, ToneLine | None]
+    shares: tuple[float, float]
+
+    def best(self) -> ToneLine | None:
+        """The line with more pixels, or the only one."""
+        order = (1, 0) if self.shares[1] > self.shares[0] else (0, 1)
+        return next((self.lines[way] for way in order if self.lines[way] is not None), None)
+
+
+def chosen(bands: Sequence[Tried]) -> tuple[ToneLine, ...] | None:
+    """A line a band: all by pairs or all by levels, by which more pixels lie on; else the best of each band."""
+    ways = [way for way in (0, 1) if all(band.lines[way] is not None for band in bands)]
+    if ways:
+        way = max(ways, key=lambda way: sum(band.shares[way] for band in bands))
+        found = [band.lines[way] for band in bands]
+    else:
+        found = [band.best() for band in bands]
+    lines = tuple(line for line in found if line is not None)
+    return lines if len(lines) == len(bands) else None
+
+
+def _tried(values: NDArray[np.floating], wanted: NDArray[np.floating]) -> Tried:
+    """Both lines from `values` to `wanted`, both (n,)."""
     x, y = np.asarray(values, np.float64), np.asarray(wanted, np.float64)
     if x.size < FEWEST:
-        return None
+        return Tried((None, None), (0.0, 0.0))
     levels = _levels(y)
-    by_pairs, by_levels = _by_pairs(x, y), _by_levels(x, y, levels)
-    everything = [np.arange(x.size)]
-    lines = [] if by_pairs is None else [_refined(x, y, by_pairs, everything, fewest=FEWEST // 2)]
-    lines += [] if by_levels is None else [_refined(x, y, by_levels, levels, fewest=FEWEST_OF_LEVEL // 2)]
-    lines = [line for line in lines if GAINS[0] <= line.gain <= GAINS[1]]
-    if len(lines) < 2:
-        return lines[0] if lines else None
-    deviation = min(_deviation(_off(x, y, line), levels) for line in lines)
-    near = max(KEPT_DEVIATIONS * deviation, 1e-6 * float(np.abs(y).max()))
-    first, second = (
-        sum(np.sqrt(level.size) * float((_off(x, y, line)[level] <= near).mean()) for level in levels) for line in lines
+    starts = _by_pairs(x, y), _by_levels(x, y, levels)
+    parts = (([np.arange(x.size)], FEWEST // 2), (levels, FEWEST_OF_LEVEL // 2))
+    refined = [
+        None if start is None else _refined(x, y, start, level, fewest=fewest)
+        for start, (level, fewest) in zip(starts, parts, strict=True)
+    ]
+    one, other = (line if line is not None and GAINS[0] <= line.gain <= GAINS[1] else None for line in refined)
+    return Tried((one, other), _shares(x, y, (one, other), levels))
+
+
+def _shares(
+    x: Values, y: Values, lines: tuple[ToneLine | None, ToneLine | None], levels: Sequence[Level]
+) -> tuple[float, float]:
+    """Share of the pixels on each line, levels counted by the square root of their pixels; 0 where there is no line."""
+    offs = [None if line is None or not levels else _off(x, y, line) for line in lines]
+    deviations = [_deviation(off, levels) for off in offs if off is not None]
+    near = max(KEPT_DEVIATIONS * min(deviations, default=0.0), 1e-6 * float(np.abs(y).max()))
+    weight = np.sqrt([level.size for level in levels])
+    one, other = (
+        0.0 if off is None else float(np.average([(off[level] <= near).mean() for level in levels], weights=weight))
+        for off in offs
     )
-    return lines[1] if second > first else lines[0]
+    return one, other
 
 
 def _off(x: Values, y: Values, line: ToneLine) -> Values:
@@ -148,12 +197,6 @@ def _weighted_median(values: Values, weight: Values) -> float:
     order = np.argsort(values)
     upto = np.cumsum(weight[order])
     return float(values[order][np.searchsorted(upto, upto[-1] / 2)])
-
-
-def fit_tone(image: Floats, reference: Floats, good: NDArray[np.bool_]) -> tuple[ToneLine, ...] | None:
-    """A line a band from overviews (band, row, col) and where both are good (row, col); None if a band has none."""
-    lines = [fit_line(x[good], y[good]) for x, y in zip(image, reference, strict=True)]
-    return None if any(line is None for line in lines) else tuple(line for line in lines if line is not None)
 
 
 def toned(data: Floats, lines: tuple[ToneLine, ...] | None) -> Floats:
