@@ -174,6 +174,16 @@ def test_what_qgis_changes_meanwhile_is_seen_and_kept(page, run):
     assert is_indexed(run)
 
 
+@pytest.mark.parametrize("path", ["/api/state", "/api/findings", "/api/findings/2"])
+def test_a_page_that_is_opened_sees_the_file_as_it_is(page, run, path):
+    with edit_geopackage(run / "defects.gpkg") as database:
+        database.execute("UPDATE defects SET status = 'rejected' WHERE fid = 2")
+    answer = page.get(path).json
+    assert answer.get("version", 1) == 1
+    assert page.get("/api/state").json["counts"]["rejected"] == 1
+    assert answer.get("finding", {"status": "rejected"})["status"] == "rejected"
+
+
 def test_what_others_write_right_after_a_gesture_is_looked_at(run):
     file = ReviewFile(run / "defects.gpkg")
     file.see()

@@ -1,9 +1,10 @@
 """What the server tells a page, as JSON: docs/guides/review.md lists the fields."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from clearscene.inspection.result import Finding, Report, Signature, Status
+from clearscene.inspection.result import Finding, Report, SceneInfo, Signature, Status
 from clearscene.inspection.taxonomy import TYPES
 from clearscene.inspection.texts import WORDS
 from clearscene.review.agreement import Agreement, Disagreement
@@ -20,6 +21,8 @@ __all__ = [
     "history_answer",
     "label_answer",
     "prices",
+    "run_answer",
+    "scene_answer",
     "score_answer",
     "signature_answer",
     "statuses_answer",
@@ -34,6 +37,23 @@ _PLAIN = (
     "id", "type", "group", "confidence", "penalty", "error_class", "remark", "detector", "unit", "area_px", "area_m2",
     "area_fraction", "length_px", "length_m", "n_parts",
 )  # fmt: skip
+
+
+def run_answer(report: Report, folder: Path, *, who: str, is_writable: bool) -> Answer:
+    """What run it is, and who reviews it."""
+    return {
+        "name": report.scene.name,
+        "folder": str(folder),
+        "reviewer": who,
+        "writable": is_writable,
+        "lang": report.lang,
+    }
+
+
+def scene_answer(scene: SceneInfo, problem: str) -> Answer:
+    """The scene; `problem` is why it cannot be shown, "" if it can."""
+    told = {name: getattr(scene, name) for name in ("name", "width", "height", "crs", "resolution", "stretch")}
+    return told | {"available": not problem, "reason": problem}
 
 
 def finding_answers(scored: Scored, entries: Sequence[Entry], keys: Iterable[int] | None = None) -> list[Answer]:

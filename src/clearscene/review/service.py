@@ -55,8 +55,8 @@ class Review:
 
     def state(self) -> Answer:
         """All that a page needs to begin, but the findings."""
+        self._look_up()
         store, tiles, report = self.store, self.tiles, self.store.scored.report
-        info = report.scene
         walk = self.walk()
         levels = tiles.pyramid.n_levels
         layers = [{"name": n, "ready": n != "scene" or tiles.is_ready} for n in tiles.layers]
@@ -64,23 +64,8 @@ class Review:
             if layer["name"] == "confidence":
                 layer["types"] = tiles.confidence_types
         return {
-            "run": {
-                "name": info.name,
-                "folder": str(store.folder),
-                "reviewer": store.reviewer,
-                "writable": store.is_writable,
-                "lang": report.lang,
-            },
-            "scene": {
-                "name": info.name,
-                "width": info.width,
-                "height": info.height,
-                "crs": info.crs,
-                "resolution": info.resolution,
-                "stretch": info.stretch,
-                "available": not tiles.problem,
-                "reason": tiles.problem,
-            },
+            "run": answers.run_answer(report, store.folder, who=store.reviewer, is_writable=store.is_writable),
+            "scene": answers.scene_answer(report.scene, tiles.problem),
             "types": answers.types_answer(report),
             "statuses": answers.statuses_answer(),
             "tiles": {
@@ -97,6 +82,7 @@ class Review:
     def findings(self) -> Answer:
         """All findings."""
         with self.store.lock:
+            self._look_up()
             found = answers.finding_answers(self.store.scored, self.store.entries)
             return {"version": self.store.version, "findings": found}
 
@@ -109,6 +95,7 @@ class Review:
     def finding(self, key: int) -> Answer | None:
         """One finding with its polygon and its history; None if there is none."""
         with self.store.lock:
+            self._look_up()
             found = answers.finding_answers(self.store.scored, self.store.entries, [key])
             if not found:
                 return None
@@ -143,10 +130,7 @@ class Review:
     def changes(self, since: int) -> Answer | None:
         """What has changed since a version, by whomever; None if nothing."""
         with self.store.lock:
-            try:
-                seen = self.store.look()
-            except OutputError:
-                seen = None  # another program is writing: look again later
+            seen = self._look()
             if seen is not None and not seen.entries and not self.store.is_writable:
                 return self._answer(since) | {"reload": True, "changes": [], "tiles": self._tile_state()}
             if self.store.version == since:
@@ -276,6 +260,18 @@ class Review:
         except ClearsceneError as error:
             return f"The decisions are kept, but the report was not brought up to them: {error}"
         return ""
+
+    def _look_up(self) -> None:
+        """See it before an answer; a run that cannot be written has no history by which `changes` would tell it."""
+        if self.store.is_writable:
+            self._look()
+
+    def _look(self) -> Outcome | None:
+        """See what another program did to the file; while it is writing, that is for later."""
+        try:
+            return self.store.look()
+        except OutputError:
+            return None
 
     def _draw(self) -> None:
         rerender(self.store.path, scene=self.scene or None)
