@@ -16,6 +16,8 @@ __all__ = ["ToneLine", "Tried", "chosen", "fit_line", "fit_tone", "toned"]
 
 FEWEST = 100
 """Good pixels in both images below which no line is fitted."""
+MOST = 40_000
+"""Pixels that are looked at."""
 N_PAIRS = 4000
 N_LEVELS = 24
 """Steps of the reference's values; what it shows seldom then counts beside what it shows everywhere."""
@@ -60,9 +62,13 @@ def fit_line(values: NDArray[np.floating], wanted: NDArray[np.floating]) -> Tone
 def fit_tone(image: Floats, reference: Floats, good: NDArray[np.bool_]) -> tuple[ToneLine, ...] | None:
     """A line a band from overviews (band, row, col) and where both are good (row, col); None if a band has none.
 
-    All bands take the same one of the two lines of `fit_line`, where all have it: else colors would shift.
+    All bands take the same one of the two lines of `fit_line`, where all have it: else colors would shift. Of more than
+    40,000 pixels as many are drawn, always the same.
     """
-    return chosen([_tried(x[good], y[good]) for x, y in zip(image, reference, strict=True)])
+    places = np.flatnonzero(good)
+    if places.size > MOST:
+        places = np.random.default_rng(0).choice(places, MOST, replace=False)
+    return chosen([_tried(x.ravel()[places], y.ravel()[places]) for x, y in zip(image, reference, strict=True)])
 
 
 @dataclass(frozen=True)
