@@ -2,7 +2,11 @@
 
 import io
 import json
+import os
+import shutil
 import sqlite3
+import tempfile
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,9 +17,11 @@ import shapely
 
 pytest.importorskip("fastapi", reason="needs the extra `review`")
 
+from clearscene.errors import OutputError
 from clearscene.inspection.rescore import rescore
 from clearscene.inspection.run_folder import open_run
 from clearscene.review.gpkg_file import ReviewFile
+from clearscene.review.store import ReviewStore
 from clearscene.vector.geopackage import edit as edit_geopackage
 from tests.review_client import Client, serving
 from tests.review_runs import area_of, is_close, is_indexed, make_run, rows_of, square
@@ -345,6 +351,32 @@ def test_a_run_that_cannot_be_written_is_shown_and_not_changed(run, monkeypatch)
         assert page.post("/api/export").code == "read_only"
         assert page.get("/tiles/scene/0/0/0").status == 200
     assert rows_of(run) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="rights of files are others here")
+@pytest.mark.parametrize("modes", [(0o555, 0o444), (0o755, 0o444), (0o555, 0o666)])
+def test_a_file_or_folder_without_the_right_to_write_is_told_before_anything_is_done(modes, request):
+    folder = Path(tempfile.mkdtemp())  # that of pytest is closed to others
+    request.addfinalizer(lambda: shutil.rmtree(folder))
+    held = make_run(folder / "work")
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    assert ReviewStore(held, reviewer="Li").is_writable
+    held.chmod(modes[0])
+    (held / "defects.gpkg").chmod(modes[1])
+    before = {path.name: path.read_bytes() for path in held.iterdir()}
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(65534)  # root may write everywhere
+    try:
+        assert not ReviewStore(held, reviewer="Li").is_writable
+        with pytest.raises(OutputError, match="read-only"):
+            rescore(held)
+    finally:
+        if is_root:
+            os.seteuid(0)
+        held.chmod(0o755)
+    assert {path.name: path.read_bytes() for path in held.iterdir()} == before
 
 
 def test_only_this_machine_with_the_token_is_answered(page):

@@ -1,6 +1,7 @@
 """A run folder as it was left on disk: its record, its grid, its standard, and the `defects` layer."""
 
 import hashlib
+import os
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
@@ -16,7 +17,7 @@ from rasterio.crs import CRS
 from shapely.geometry.base import BaseGeometry
 
 from clearscene.atomic import replacing
-from clearscene.errors import ResultError
+from clearscene.errors import OutputError, ResultError
 from clearscene.grid import Grid
 from clearscene.inspection.layers import defect_columns, plain_rows, scene_columns, unit_columns
 from clearscene.inspection.polygon_file import to_pixels
@@ -160,12 +161,20 @@ def check_writable(gpkg: Path) -> None:
     Raises:
         OutputError: As said.
     """
+    if not _may_write(gpkg.parent):  # sqlite keeps its journal there, and tells so on the first change only
+        raise OutputError(f"{gpkg.parent} is read-only.", hint="Make the file and its folder writable.")
     try:
         with closing(sqlite3.connect(gpkg, timeout=1, isolation_level=None)) as database:
-            database.execute("BEGIN IMMEDIATE")
+            database.execute("BEGIN IMMEDIATE")  # of a read-only file sqlite makes a plain reading transaction
+            database.execute("UPDATE gpkg_contents SET table_name = table_name WHERE 0")
             database.execute("ROLLBACK")
     except sqlite3.DatabaseError as error:
         raise unwritable(gpkg, error) from error
+
+
+def _may_write(folder: Path) -> bool:
+    """Whether this process may make files in a folder."""
+    return os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def remember_shapes(gpkg: Path) -> None:
