@@ -12,7 +12,7 @@ import onnxruntime  # noqa: E402  # after the check for torch
 from clearscene.errors import MissingExtraError, TrainingError  # noqa: E402
 from clearscene.training.export.trace import to_onnx  # noqa: E402
 from clearscene.training.networks.catalog import CATALOG, build_semantic, card  # noqa: E402
-from clearscene.training.networks.conv_blocks import PooledNorm, grown_conv  # noqa: E402
+from clearscene.training.networks.conv_blocks import PooledNorm, SlowNorm, SlowPooledNorm, grown_conv  # noqa: E402
 from clearscene.training.networks.measure import gflop_per_mpx, measured, n_parameters  # noqa: E402
 from clearscene.training.networks.sizes import AnySize, mirrored  # noqa: E402
 from clearscene.training.networks.unet_plusplus import mean_answer  # noqa: E402
@@ -276,6 +276,25 @@ def test_normalization_behind_a_global_pooling():
     alone, many = torch.rand(1, 3, 1, 1), torch.rand(4, 3, 1, 1)
     assert torch.allclose(norm.train()(alone), other.eval()(alone))
     assert torch.equal(norm.train()(many), other.train()(many))
+
+
+@pytest.mark.parametrize("kind", [SlowNorm, SlowPooledNorm])
+def test_the_slow_moving_mean_does_not_wait_for_the_first_batches(kind):
+    norm = kind(2).train()
+    batches = [torch.rand(3, 2, 4, 5) + i % 7 for i in range(103)]
+    means = [batch.mean(dim=(0, 2, 3)) for batch in batches]
+    for n, batch in enumerate(batches[:100], start=1):
+        norm(batch)
+        if n in (1, 5, 100):
+            assert torch.allclose(norm.running_mean, torch.stack(means[:n]).mean(dim=0), atol=1e-5)
+    expected = norm.running_mean.clone()
+    for batch, mean in zip(batches[100:], means[100:], strict=True):
+        norm(batch)
+        expected = 0.99 * expected + 0.01 * mean
+    assert torch.allclose(norm.running_mean, expected, atol=1e-5)
+    before = norm.running_mean.clone()
+    norm.eval()(batches[0])
+    assert torch.equal(norm.running_mean, before)
 
 
 @pytest.mark.parametrize("n_classes", [1, 3])

@@ -4,14 +4,13 @@ import torch
 from torch import Tensor, nn
 
 from clearscene.training.networks.cloud_net import BRIDGE, Decoder, Encoder
-from clearscene.training.networks.conv_blocks import KERAS_EPS, PooledNorm, separable_conv, start
+from clearscene.training.networks.conv_blocks import SlowNorm, SlowPooledNorm, separable_conv, start
 from clearscene.training.networks.sizes import AnySize
 
 __all__ = ["CloudXNet", "build_cloudx_net"]
 
 BRANCH = 256
 DILATIONS = (6, 12, 18)
-MOMENTUM = 0.01
 
 
 def build_cloudx_net(*, n_bands: int, n_classes: int) -> AnySize:
@@ -42,11 +41,7 @@ class CloudXNet(nn.Module):
 
 def _conv(n_in: int, n_out: int, size: int, dropout: float) -> nn.Sequential:
     drop = [nn.Dropout(dropout)] if dropout else []
-    return nn.Sequential(separable_conv(n_in, n_out, size), *drop, _norm(n_out), nn.ReLU(inplace=True))
-
-
-def _norm(n: int) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(n, eps=KERAS_EPS, momentum=MOMENTUM)
+    return nn.Sequential(separable_conv(n_in, n_out, size), *drop, SlowNorm(n_out), nn.ReLU(inplace=True))
 
 
 class _Pyramid(nn.Module):
@@ -54,7 +49,7 @@ class _Pyramid(nn.Module):
 
     def __init__(self, n_in: int) -> None:
         super().__init__()
-        norm = PooledNorm(BRANCH, eps=KERAS_EPS, momentum=MOMENTUM)
+        norm = SlowPooledNorm(BRANCH)
         self.pooled = nn.Sequential(separable_conv(n_in, BRANCH, 1, bias=False), norm, nn.ReLU(inplace=True))
         self.plain = _pointwise(n_in)
         self.dilated = nn.ModuleList(nn.Sequential(*_depthwise(n_in, rate), _pointwise(n_in)) for rate in DILATIONS)
@@ -66,9 +61,9 @@ class _Pyramid(nn.Module):
 
 
 def _pointwise(n_in: int) -> nn.Sequential:
-    return nn.Sequential(separable_conv(n_in, BRANCH, 1, bias=False), _norm(BRANCH), nn.ReLU(inplace=True))
+    return nn.Sequential(separable_conv(n_in, BRANCH, 1, bias=False), SlowNorm(BRANCH), nn.ReLU(inplace=True))
 
 
 def _depthwise(n: int, rate: int) -> tuple[nn.Module, ...]:
     conv = nn.Conv2d(n, n, 3, padding=rate, dilation=rate, groups=n, bias=False)
-    return conv, _norm(n), nn.ReLU(inplace=True)
+    return conv, SlowNorm(n), nn.ReLU(inplace=True)

@@ -7,20 +7,29 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["KERAS_EPS", "PooledNorm", "conv_norm", "grown_conv", "separable_conv", "start", "up_conv"]
+__all__ = [
+    "KERAS_EPS",
+    "PooledNorm",
+    "SlowNorm",
+    "SlowPooledNorm",
+    "conv_norm",
+    "grown_conv",
+    "separable_conv",
+    "start",
+    "up_conv",
+]
 
 KERAS_EPS = 1e-3
 """Added to the variance by batch normalization in Keras, where its default is left alone."""
+KERAS_MOMENTUM = 0.01
+"""Share of a new batch in the running statistics, in Keras 1 minus its momentum, where its default is left alone."""
 
 
-def conv_norm(n_in: int, n_out: int, size: int, *, momentum: float = 0.01, dropout: float = 0.0) -> nn.Sequential:
-    """Convolution with bias, dropout if any, batch normalization, ReLU; height and width stay.
-
-    `momentum` is the share of the new batch in the running statistics: 1 minus what Keras calls momentum.
-    """
+def conv_norm(n_in: int, n_out: int, size: int, *, dropout: float = 0.0) -> nn.Sequential:
+    """Convolution with bias, dropout if any, batch normalization as in Keras, ReLU; height and width stay."""
     layers: list[nn.Module] = [nn.Conv2d(n_in, n_out, size, padding=size // 2)]
     layers += [nn.Dropout(dropout)] if dropout else []
-    return nn.Sequential(*layers, nn.BatchNorm2d(n_out, eps=KERAS_EPS, momentum=momentum), nn.ReLU(inplace=True))
+    return nn.Sequential(*layers, SlowNorm(n_out), nn.ReLU(inplace=True))
 
 
 def separable_conv(n_in: int, n_out: int, size: int, *, bias: bool = True, dilation: int = 1) -> nn.Sequential:
@@ -33,6 +42,25 @@ def separable_conv(n_in: int, n_out: int, size: int, *, bias: bool = True, dilat
 def up_conv(n_in: int, n_out: int) -> nn.ConvTranspose2d:
     """Learned doubling of height and width."""
     return nn.ConvTranspose2d(n_in, n_out, 2, stride=2)
+
+
+class SlowNorm(nn.BatchNorm2d):
+    """Batch normalization with the slow moving mean of Keras, which does not wait for the first batches.
+
+    Law: after n batches the running statistics are their plain mean for n of up to 100, and from then on the moving
+    mean with a share of 0.01. In Keras 37 % of the start, a mean of 0 and a variance of 1, are still in them after 100
+    batches, and a network that learned for minutes answers nonsense with them.
+    """
+
+    def __init__(self, n_features: int) -> None:
+        super().__init__(n_features, eps=KERAS_EPS, momentum=KERAS_MOMENTUM)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) to the same."""
+        if self.training:
+            assert self.num_batches_tracked is not None
+            self.momentum = max(KERAS_MOMENTUM, 1 / (1 + int(self.num_batches_tracked)))
+        return super().forward(x)
 
 
 class PooledNorm(nn.BatchNorm2d):
@@ -48,6 +76,10 @@ class PooledNorm(nn.BatchNorm2d):
             mean, var = self.running_mean, self.running_var
             return functional.batch_norm(x, mean, var, self.weight, self.bias, False, 0.0, self.eps)
         return super().forward(x)
+
+
+class SlowPooledNorm(SlowNorm, PooledNorm):
+    """`PooledNorm` with the moving mean of `SlowNorm`."""
 
 
 def start(network: nn.Module, kind: Literal["he", "glorot"]) -> None:
