@@ -17,7 +17,7 @@ import numpy as np
 import rasterio
 
 from clearscene import FuseOptions, fuse, mask
-from fusion_measures import interval, sheet, shown, ssim
+from fusion_measures import interval, peer_geomedian, sheet, shown, ssim
 
 BANDS = ("red", "green", "blue", "nir")
 SCALE, WHITE = 1e-4, 0.36
@@ -31,6 +31,8 @@ METHODS = {
     "geomedian": {"method": "geomedian"},
     "mask, then median": {"method": "median", "masks": ("auto",)},
 }
+PEER = "geomedian by geomad"
+"""Left out where it is not installed."""
 
 
 def main() -> None:
@@ -42,7 +44,8 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=6, help="Held-out dates.")
     parser.add_argument("--clear", type=float, default=99.0, help="Percent that a held-out date must be clear.")
     parser.add_argument("--references", default="", help="Held-out dates by name; default by how clear they are.")
-    parser.add_argument("--methods", default="; ".join(METHODS))
+    every = (*METHODS, PEER) if peer_geomedian() else METHODS
+    parser.add_argument("--methods", default="; ".join(every))
     options = parser.parse_args()
     options.methods = options.methods.split("; ")
     options.out.mkdir(parents=True, exist_ok=True)
@@ -74,10 +77,13 @@ def held_out(reference: Path, others: list[Path], options: argparse.Namespace) -
     brightest = max(others, key=lambda path: float(read(path).mean()))
     rows, line = [], [shown(truth[:3], white=WHITE), shown(read(brightest)[:3], white=WHITE)]
     for name in options.methods:
-        chosen = METHODS[name]
         path = options.out / f"{reference.stem}-{name.replace(', ', '-').replace(' ', '-')}.tif"
-        model = options.model if chosen["method"] in ("learned", "best") else None
-        fuse(others, path, options=FuseOptions(use=BANDS, scale=SCALE, workers=1, model=model, **chosen))
+        if name == PEER:
+            by_peer(others, path)
+        else:
+            chosen = METHODS[name]
+            model = options.model if chosen["method"] in ("learned", "best") else None
+            fuse(others, path, options=FuseOptions(use=BANDS, scale=SCALE, workers=1, model=model, **chosen))
         fused = read(path)
         filled = np.isfinite(fused).all(axis=0)
         complete = np.where(filled, fused, truth)  # nothing is said of what was left out, but its share
@@ -97,6 +103,16 @@ def held_out(reference: Path, others: list[Path], options: argparse.Namespace) -
         )
         line.append(shown(fused[:3], white=WHITE))
     return rows, line
+
+
+def by_peer(paths: list[Path], out: Path) -> None:
+    """The geometric median of geomad as a file like ours."""
+    made = peer_geomedian()(np.stack([read(path) for path in paths]).astype(np.float32))
+    with rasterio.open(paths[0]) as dataset:
+        profile = {**dataset.profile, "count": len(BANDS), "dtype": "uint16"}
+    with rasterio.open(out, "w", **profile) as target:
+        target.descriptions = BANDS
+        target.write(np.rint(made / SCALE).astype(np.uint16))
 
 
 def read(path: Path) -> np.ndarray:

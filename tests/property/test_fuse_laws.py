@@ -213,6 +213,18 @@ def test_a_line_is_found_under_clouds(seed, gain, offset, cloudy):
     assert line.gain * 100 + line.offset == pytest.approx(gain * 100 + offset, abs=1.0)
 
 
+@given(st.integers(0, 2**31), st.integers(3, 8))
+def test_a_geometric_median_does_not_depend_on_the_other_pixels(seed, number):
+    rng = np.random.default_rng(seed)
+    stack = rng.normal(0.2, 0.05, (number, 3, 6, 7)).astype(np.float32)
+    stack[0, :, 4:] += 0.7  # a cloud: its pixels take more steps
+    weight = np.where(rng.random((number, 6, 7)) < 0.8, np.float32(1), np.float32(0))
+    whole = METHODS["geomedian"](stack, weight, temperature=1.0)
+    part = METHODS["geomedian"](stack[..., 1:4, 2:5], weight[:, 1:4, 2:5], temperature=1.0)
+    for found, alone in zip(whole, part, strict=True):
+        np.testing.assert_allclose(found[:, 1:4, 2:5], alone, rtol=0, atol=2e-6)
+
+
 @given(st.integers(0, 2**31), st.floats(0.4, 2.5), st.floats(0, 0.3))
 def test_a_river_in_a_forest_gives_the_line_not_the_noise(seed, gain, cloudy):
     rng = np.random.default_rng(seed)
