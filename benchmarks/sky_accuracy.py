@@ -1,16 +1,16 @@
 """How well the shipped model finds sky: pooled IoU of sky alone, AUROC, boundary F1 and seconds a photo.
 
-    python benchmarks/sky_accuracy.py PHOTOS [--model FOLDER] [--json FILE] [--figure FOLDER]
+    python benchmarks/sky_accuracy.py PHOTOS [--model FOLDER] [--way "network alone"] [--json FILE] [--figure FOLDER]
 
 PHOTOS holds images/NAME.jpg and masks/NAME.png, sky from 128 on. The protocol is stated in what is printed: IoU is
-pooled over all pixels of all photos; AUROC is that of the probability, pooled, from 1024 levels; boundary F1 is the
+pooled over all pixels of all photos; AUROC is that of the probability, pooled; boundary F1 is the
 mean over the photos of the F-score of skyline pixels within 0.75 % of the diagonal (Csurka et al., "What is a good
 evaluation measure for semantic segmentation?", BMVC 2013).
 """
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter, process_time
@@ -19,13 +19,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from clearscene.benchmark.bins import N_BINS, bin_of
 from clearscene.sky.api import mask_pixels
 from clearscene.sky.masks import KEEP, write_image
 from clearscene.sky.model import SkyModel
 from clearscene.sky.options import SkyOptions
 from sky_set import pairs, read_pair
 
-LEVELS = 1024
 TOLERANCE = 0.0075
 """Of the diagonal."""
 
@@ -77,7 +77,7 @@ def boundary_f1(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
 
 
 def auroc(positive: NDArray[np.int64], negative: NDArray[np.int64]) -> float:
-    """Area under the curve, from counts by level of the score; ties count half."""
+    """Area under the curve, from counts by bin of the score; ties count half."""
     below = np.cumsum(negative) - negative
     return float(((below + negative / 2) * positive).sum() / (positive.sum() * negative.sum()))
 
@@ -87,7 +87,7 @@ class Measured:
 
     def __init__(self) -> None:
         self.photos: list[OnePhoto] = []
-        self.histograms = np.zeros((2, LEVELS), np.int64)
+        self.histograms = np.zeros((2, N_BINS), np.int64)
 
     def add(
         self, name: str, truth: NDArray[np.bool_], photo: NDArray[np.uint8], given: tuple[SkyModel, SkyOptions]
@@ -97,9 +97,9 @@ class Measured:
         result = mask_pixels(photo, *given)
         seconds, cpu_seconds = perf_counter() - began, process_time() - cpu
         found = result.mask != KEEP
-        level = np.minimum((result.probability * LEVELS).astype(int), LEVELS - 1)
+        bins = bin_of(result.probability)
         for kind in (0, 1):
-            self.histograms[kind] += np.bincount(level[truth == bool(kind)], minlength=LEVELS)
+            self.histograms[kind] += np.bincount(bins[truth == bool(kind)], minlength=N_BINS)
         both, union = int((found & truth).sum()), int((found | truth).sum())
         errors, f1 = int((found != truth).sum()), boundary_f1(found, truth)
         self.photos.append(OnePhoto(name, both, union, errors, truth.size, f1, seconds, cpu_seconds))
@@ -128,15 +128,15 @@ def shown(photo: NDArray[np.uint8], found: NDArray[np.bool_], truth: NDArray[np.
     return picture
 
 
-def measure(folder: Path, model: str, figure: Path | None) -> Iterator[tuple[str, Measured]]:
+def measure(folder: Path, model: str, ways: Sequence[str], figure: Path | None) -> Iterator[tuple[str, Measured]]:
     """Each way over all photos."""
-    for way, changes in WAYS.items():
-        options = SkyOptions(model=model, workers=1, device="cpu", **changes)
+    for way in ways:
+        options = SkyOptions(model=model, workers=1, device="cpu", **WAYS[way])
         given, measured = (SkyModel.load(options), options), Measured()
         for image, mask in pairs(folder):
             photo, truth = read_pair(image, mask)
             found = measured.add(image.stem, truth, photo, given)
-            if figure is not None and way == "as shipped":
+            if figure is not None and way == ways[0]:
                 write_image(figure / f"{image.stem}.png", shown(photo, found, truth))
         yield way, measured
 
@@ -146,27 +146,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--model", default="sky")
-    parser.add_argument("--ways", type=int, default=len(WAYS), help="only the first of them")
+    parser.add_argument("--way", action="append", choices=tuple(WAYS), help="only this one; may be given again")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--figure", type=Path, help="folder for pictures of what was found; not to be committed")
     parser.add_argument("--failures", type=int, default=8, help="the worst photos to list")
     args = parser.parse_args()
     rows = {}
-    for number, (way, measured) in enumerate(measure(args.photos, args.model, args.figure)):
+    first = None
+    for way, measured in measure(args.photos, args.model, args.way or tuple(WAYS), args.figure):
         rows[way] = measured.summary()
         print(way, rows[way], flush=True)
-        if not number:
-            shipped = measured
-        if number + 1 == args.ways:
-            break
-    worst = sorted(shipped.photos, key=lambda p: -p.errors / p.pixels)[: args.failures]
+        first = first or measured
+    assert first is not None
+    worst = sorted(first.photos, key=lambda p: -p.errors / p.pixels)[: args.failures]
     for photo in worst:
         print(
             f"{photo.name}: IoU {photo.iou:.3f}, {100 * photo.errors / photo.pixels:.1f} % wrong, "
             f"F1 {photo.boundary_f1:.3f}"
         )
     if args.json:
-        content = {"rows": rows, "photos": [asdict(p) for p in shipped.photos]}
+        content = {"rows": rows, "photos": [asdict(p) for p in first.photos]}
         args.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
