@@ -193,6 +193,14 @@ def test_where_all_are_masked_nodata_or_the_least_bad(tmp_path, stack):
     assert any("least bad" in note for note in report.notes)
 
 
+def test_an_empty_result_is_warned_of(tmp_path, stack):
+    paths = write_dates(tmp_path, stack[:2])
+    masks = write_masks(tmp_path / "masks", np.ones((2, HEIGHT, WIDTH), np.bool_))
+    done = run(paths, tmp_path / "out" / "f.tif", "--method", "median", "--masks", masks)
+    assert "warning: The result is empty: every image is masked everywhere; --all-bad least fills" in done.stderr
+    assert "The result is empty" in (tmp_path / "out" / "f.html").read_text("utf-8")
+
+
 def test_learned_takes_the_dark_and_one_date_wins(tmp_path, cloudy, stack):
     paths, mask, _ = cloudy
     model = quality_folder(tmp_path / "dark")

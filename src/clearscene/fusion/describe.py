@@ -71,7 +71,12 @@ def describe_run(
         all_masked_percent=_percent(totals.all_masked, grid.n_pixels),
         nudged_pixels=totals.nudged,
         notes=[*prepared.notes, *notes, *_notes(prepared, images, totals)],
-        warnings=[*prepared.warnings, *shift_warnings(images, shifts, options), *_tone_warnings(images, tones)],
+        warnings=[
+            *_empty_warnings(totals),
+            *prepared.warnings,
+            *shift_warnings(images, shifts, options),
+            *_tone_warnings(images, tones),
+        ],
         cost=Cost(seconds=0, seconds_per_mpx=0, peak_memory_mb=None, workers=options.workers, window=0),
         files={**plan.files, "page": f"{plan.stem}.html", "report": f"{plan.stem}.json"},
     )
@@ -131,6 +136,17 @@ def _notes(prepared: Prepared, images: Sequence[FuseImage], totals: Totals) -> l
         what = "filled with the least bad images" if prepared.options.all_bad == "least" else "left without data"
         notes.append(f"Where every image is masked the result is {what}; the count is 0 there.")
     return notes
+
+
+def _empty_warnings(totals: Totals) -> list[str]:
+    if totals.filled:
+        return []
+    why = (
+        "every image is masked everywhere; --all-bad least fills it all the same"
+        if totals.all_masked
+        else ("no image has data there; look at --bounds and --like")
+    )
+    return [f"The result is empty: {why}."]
 
 
 def _tone_warnings(images: Sequence[FuseImage], tones: Tones) -> list[str]:
