@@ -125,7 +125,7 @@ class Bench:
         clean, mask = truth
         fused = dict(self.fuse(stack, clean, pair))
         names, images = [*fused], np.stack([*fused.values()])
-        given = {name: self.answers.classes(self.judge, images[i : i + 1])[0] for i, name in enumerate(names)}
+        given = dict(zip(names, self.answers.classes(self.judge, images), strict=True))
         for name, image in fused.items():
             if name != "clean":
                 found.methods[name].l1[key] = float(np.abs(image - clean).mean())
