@@ -21,6 +21,7 @@ from clearscene.vector.outline import to_map
 from tests.command import clearscene
 from tests.review_runs import make_run, square
 from tests.scenes import TRANSFORM, UTM, defective, write_scene
+from tests.training_chips import write_config
 
 
 @pytest.fixture
@@ -61,8 +62,26 @@ def test_decisions_become_chips_that_training_reads(reviewed, tmp_path):
             assert (mask[inside] == wanted).any()
             seen.add((drawing["id"], drawing["role"]))
         assert ("cloud" in record.labels) == (mask == 1).any()
+        unknown = {drawing["type"] for drawing in record.parameters["drawings"] if drawing["role"] == "unknown"}
+        assert set(record.undecided) == unknown - set(record.labels)
         assert record.text_zh
     assert {(1, "negative"), (2, "negative"), (3, "truth"), (10, "truth")} <= seen
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("timm") is None, reason="timm comes with the extra `train`")
+def test_training_runs_on_what_was_exported(reviewed, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(reviewed, other)
+    record = other / "report.json"
+    record.write_text(record.read_text("utf-8").replace('"name": "scene"', '"name": "scene3"', 1), "utf-8")
+    alone = clearscene("review", "export", reviewed, "--chips", tmp_path / "alone", check=0)
+    assert "hint: `clearscene train` needs chips for train and val" in alone.stderr
+    done = clearscene("review", "export", reviewed, other, "--chips", tmp_path / "chips", "--size", 64, check=0)
+    assert done.stderr == ""
+    config = write_config(tmp_path / "tiny.toml", tmp_path / "chips")
+    clearscene("train", config, "--out", tmp_path / "trained", "--set", "run.epochs=1", "--quiet", check=0)
+    assert (tmp_path / "trained" / "best.pt").is_file()
 
 
 def test_an_export_replaces_its_own_set_and_no_other(reviewed, tmp_path):

@@ -50,6 +50,16 @@ def test_what_is_cut_away_is_no_longer_said():
     assert labeled(("shadow",), mask, mask[:21, 15:])["shadow"] == -1  # five pixels are left
 
 
+def test_what_nobody_has_decided_on_is_not_said_to_be_absent():
+    mask = np.zeros((40, 40), np.uint8)
+    mask[:, :9], mask[:, 30:] = 1, 255
+    chip = ChipRecord("a", "train", "a.png", "a.png", ("cloud",), parameters={"undecided": ["blur", "cloud"]})
+    for after in (mask.T, mask[:, :20]):
+        found = dict(zip(TYPE_NAMES, label_vector(chip, mask, after).tolist(), strict=True))
+        assert (found["cloud"], found["blur"], found["stripe"]) == (1, -1, 0)
+    assert not ChipRecord("a", "train", "a.png", "a.png", parameters={"undecided": ["blur"]}).is_clean
+
+
 def read(chips, places):
     return [chips[place] for place in places]
 

@@ -84,6 +84,9 @@ def export(
     counts = export_chips(runs, chips, size=size, shares=Shares(val, test, seed), scene=scene)
     said = ", ".join(f"{split} {n}" for split, n in counts.items())
     typer.echo(f"{sum(counts.values())} chips in {chips}: {said}")
+    if not (counts["train"] and counts["val"]):
+        hint = "`clearscene train` needs chips for train and val, and a scene goes to one of them"
+        typer.echo(f"hint: {hint}: export the runs of more scenes in one call, or try another --seed.", err=True)
 
 
 @app.command("agree")

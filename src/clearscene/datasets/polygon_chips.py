@@ -177,6 +177,7 @@ def cut_chips(
             parameters={
                 "window": [round(window.col_off), round(window.row_off), round(window.width), round(window.height)],
                 "drawings": [{"type": d.type, "role": d.role.value, **d.notes} for d in here],
+                "undecided": sorted({d.type for d in here if d.role is Role.UNKNOWN} - masks.keys()),
             },
         )
         if name not in writer.done:

@@ -65,6 +65,16 @@ class ChipRecord:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """What was done, by type name, in the units that the keys name."""
 
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """Names of types of which nobody has said whether the chip holds them: `undecided` of the parameters."""
+        return tuple(self.parameters.get("undecided", ()))
+
+    @property
+    def is_clean(self) -> bool:
+        """True if it shows no defect and no cloud, for sure."""
+        return not self.labels and not self.undecided
+
 
 class ChipSet:
     """A set of chips that is read.

@@ -75,8 +75,8 @@ class Chip:
 
     @property
     def is_clean(self) -> bool:
-        """True if it shows no defect and no cloud."""
-        return not self.record.labels
+        """True if it shows no defect and no cloud, for sure."""
+        return self.record.is_clean
 
     def read(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Image (row, col, 3) and mask (row, col); a gray chip has three equal bands.
@@ -131,7 +131,7 @@ class TrainChips(Dataset[Loaded | Failure]):
         rng = np.random.default_rng([self.seed, place.epoch, place.position])
         labels = chip.record.labels
         varied, left = augment(image, mask, labels, rng=rng, config=self.config, size=self.size)
-        return Loaded(varied, left, label_vector(chip.record, mask, left), not labels, chip.record.id)
+        return Loaded(varied, left, label_vector(chip.record, mask, left), chip.is_clean, chip.record.id)
 
 
 class ValChips(Dataset[Loaded | Failure]):
@@ -149,7 +149,7 @@ class ValChips(Dataset[Loaded | Failure]):
             image, mask = self.chips[index].read()
         except ClearsceneError as error:
             return failure(error)
-        return Loaded(image, mask, label_vector(record, mask, mask), not record.labels, record.id)
+        return Loaded(image, mask, label_vector(record, mask, mask), record.is_clean, record.id)
 
 
 def failure(error: ClearsceneError) -> Failure:
@@ -160,16 +160,20 @@ def failure(error: ClearsceneError) -> Failure:
 def label_vector(record: ChipRecord, before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Labels (type,) of a chip of which `after` is left of the mask `before`.
 
-    1 for a type of the record, 0 for another. A type whose pixels were cut away is 0, or unknown if a few are
-    left. A type that is covered by others all over stays, unless something was cut: then it is unknown.
+    1 for a type of the record, unknown for one that nobody has decided on, 0 for another. A type whose pixels
+    were cut away is 0, or unknown if a few are left. A type that is covered by others all over stays, unless
+    something was cut: then it is unknown.
     """
     labels = np.array([name in record.labels for name in TYPE_NAMES], np.float32)
+    labels[[name in record.undecided and name not in record.labels for name in TYPE_NAMES]] = UNKNOWN
     if before.size == after.size:  # turned at most
         return labels
     n_before = np.bincount(before.ravel(), minlength=256)
     n_after = np.bincount(after.ravel(), minlength=256)
     for i, kind in enumerate(TYPES):
         was, left = int(n_before[kind.id]), int(n_after[kind.id])
+        if labels[i] == UNKNOWN:
+            continue
         if labels[i] and not left:
             labels[i] = 0.0 if was else UNKNOWN
         elif labels[i] and left < min(FEW, was):

@@ -85,7 +85,7 @@ export default {
   badge_before_off: "Before: class map of the inspection",
   badge_before_on: "After: findings of the review",
   preparing: "Overviews of the scene are being made: {0}. The map fills when they are there.",
-  no_scene: "The scene cannot be read, so the map stays empty. Findings can still be decided. {0}",
+  no_scene: "The scene cannot be read, so the map stays empty. Findings can still be decided. {0} If it has moved, name it with --scene.",
   // tools
   choose_first: "Choose a finding first.",
   hint_draw: "Click corners, then Enter. Backspace: one back. Digit: type.",

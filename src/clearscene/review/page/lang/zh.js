@@ -85,7 +85,7 @@ export default {
   badge_before_off: "复核前：检查分类图",
   badge_before_on: "复核后：当前问题",
   preparing: "正在生成影像金字塔：{0}。完成后地图自动显示。",
-  no_scene: "影像无法读取，地图为空；问题仍可复核。{0}",
+  no_scene: "影像无法读取，地图为空；问题仍可复核。{0} 如果影像已移动，请用 --scene 指定。",
   // 工具
   choose_first: "请先选择一处问题。",
   hint_draw: "单击添加顶点，双击或按回车完成；退格键撤回一个顶点，数字键更改类型。",
