@@ -69,6 +69,14 @@ def test_a_shift_is_warned_of_in_the_direction_that_mends_it():
     assert warning == "a lies 2.7 pixels beside the reference; --align moves it 2.3 px up, 1.4 px right."
 
 
+def test_many_shifts_share_one_warning():
+    images = [image(name) for name in "abcdef"]
+    shifts = {f"{name}.tif": Shift(0.0, -0.6 - place / 10, 5) for place, name in enumerate("abcd")}
+    (warning,) = shift_warnings(images, shifts, FuseOptions())
+    assert warning == "4 of 6 images lie more than 0.5 pixels beside the reference, d 0.9; --align moves them."
+    assert len(shift_warnings(images[:3], shifts, FuseOptions())) == 3
+
+
 def test_values_of_another_order_are_warned_of():
     images = [image(name) for name in "abc"]
     samples = [np.full(9, 800.0), np.full(9, 0.08), np.full(9, 9000.0)]

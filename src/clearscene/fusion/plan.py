@@ -34,6 +34,8 @@ USUAL_SCALE = 1e-4
 """Of Sentinel-2, MODIS and most mosaics of reflectance in 16 bits."""
 UNLIKE = 100.0
 """Times as bright as the others, or as dark: no such image shows the place in the same unit."""
+MOST_LINES = 3
+"""Images that are warned of one by one."""
 SMALLEST_PX = 0.1
 """Shifts below this are not made: resampling would cost more than it mends."""
 
@@ -135,18 +137,25 @@ def applied(shifts: Mapping[str, Shift | None], options: FuseOptions) -> dict[st
 
 
 def shift_warnings(images: Sequence[FuseImage], shifts: Mapping[str, Shift | None], options: FuseOptions) -> list[str]:
-    """What to say of images that lie beside the reference."""
-    warnings = []
-    for image in images:
-        shift = shifts.get(image.path)
-        if shift is not None and shift.length > WARN_PX and not options.align:
-            warnings.append(
-                f"{image.name} lies {shift.length:.1f} pixels beside the reference; --align moves it"
-                f" {told(shift.row, shift.col)}."
-            )
-        if shift is None and options.align:
-            warnings.append(f"{image.name} is not moved: its shift against the reference cannot be told.")
-    return warnings
+    """What to say of images that lie beside the reference; many of them share one line."""
+    if options.align:
+        return [
+            f"{image.name} is not moved: its shift against the reference cannot be told."
+            for image in images
+            if shifts.get(image.path) is None
+        ]
+    found = [(image.name, shifts.get(image.path)) for image in images]
+    beside = [(name, shift) for name, shift in found if shift is not None and shift.length > WARN_PX]
+    if len(beside) > MOST_LINES:
+        name, shift = max(beside, key=lambda item: item[1].length)
+        return [
+            f"{len(beside)} of {len(images)} images lie more than {WARN_PX:g} pixels beside the reference, {name}"
+            f" {shift.length:.1f}; --align moves them."
+        ]
+    return [
+        f"{name} lies {shift.length:.1f} pixels beside the reference; --align moves it {told(shift.row, shift.col)}."
+        for name, shift in beside
+    ]
 
 
 def level_warnings(images: Sequence[FuseImage], samples: Sequence[Floats]) -> list[str]:
