@@ -483,8 +483,11 @@ def test_agreement_of_two_reviewers_in_one_file(page, run):
         page.edit("status", key, status="accepted")
     with serving(run, reviewer="Wang") as other:
         for key, status in ((1, "accepted"), (2, "rejected"), (3, "accepted")):
-            other.edit("status", key, status="proposed")
-            other.edit("status", key, status=status)
+            assert other.edit("status", key, status=status).status == 200
+        version = other.get("/api/state").json["version"]
+        other.edit("status", 1, status="accepted")  # said already
+        assert other.get("/api/state").json["version"] == version
+        assert other.get("/api/findings/1").json["finding"]["reviewer"] == "Wang"
         answer = other.get("/api/agreement?reviewers=Li,Wang").json
     assert answer["all"] == ["Li", "Wang"]
     assert (answer["n"], answer["agree"], answer["undecided"]) == (3, 2, 6)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import shapely
@@ -101,7 +102,7 @@ def add_scene(
         writer = ChipWriter(out, overwrite=overwrite)
         about["scenes"][split] = sorted({*about["scenes"][split], opened.name})
         writer.describe(about)
-        shown, clean = _sorted_blocks(drawings, height, width, options, seed=len(opened.name))
+        shown, clean = _sorted_blocks(drawings, height, width, options, seed=crc32(opened.name.encode()))
         common: dict[str, Any] = {"stretch": stretch, "split": split, "writer": writer, "key": opened.name}
         n_defects = cut_chips(opened, drawings, shown, **common)
         n_clean = cut_chips(opened, drawings, clean, **common)

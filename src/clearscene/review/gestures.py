@@ -1,6 +1,7 @@
 """What a gesture of a person does to the features: pure functions from states to changes.
 
-Nothing is written here. A gesture that alters nothing gives no changes.
+Nothing is written here. A gesture that alters nothing gives no changes, unless it is the first verdict of
+this person: that one leads from a status to the same.
 """
 
 from collections.abc import Mapping, Sequence
@@ -64,6 +65,8 @@ class Ground:
     """A feature id that no feature ever had."""
     next_id: int
     """A finding number that no finding ever had."""
+    own: frozenset[int] = frozenset()
+    """Features of which the status that stands was last said by the person who acts."""
 
 
 def changes_of(gesture: Gesture, ground: Ground) -> list[Change]:
@@ -108,8 +111,15 @@ def _statuses(gesture: Gesture, ground: Ground) -> list[Change]:
         is_own = ground.states[key].get("detector") == PERSON
         is_reset = gesture.status in (Status.PROPOSED, Status.ADDED)
         status = (Status.ADDED if is_own else Status.PROPOSED) if is_reset else Status(gesture.status)
-        changes += _updated(ground, key, {"status": status.value})
+        changes += _updated(ground, key, {"status": status.value}) or _confirmed(ground, key, status)
     return changes
+
+
+def _confirmed(ground: Ground, key: int, status: Status) -> list[Change]:
+    """The verdict of a second person, who says what stands already: the agreement of reviewers counts it."""
+    if status not in (Status.ACCEPTED, Status.REJECTED) or key in ground.own:
+        return []
+    return [Change(key, {"status": status.value}, {"status": status.value})]
 
 
 def _types(gesture: Gesture, ground: Ground) -> list[Change]:

@@ -23,6 +23,7 @@ __all__ = [
     "last_number",
     "read_entries",
     "replay",
+    "said_by",
     "set_meta",
     "stacks",
     "undone_numbers",
@@ -150,6 +151,11 @@ def stacks(entries: Iterable[Entry], who: str) -> tuple[list[Entry], list[Entry]
             done.append(entry)
             undone = []
     return done, undone
+
+
+def said_by(entries: Iterable[Entry]) -> dict[int, str]:
+    """Who said the status that stands, by feature id; "" where that was another program."""
+    return {change.key: entry.who for entry in entries for change in entry.changes if "status" in (change.after or {})}
 
 
 def undone_numbers(entries: Sequence[Entry]) -> set[int]:

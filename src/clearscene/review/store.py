@@ -29,6 +29,7 @@ from clearscene.review.history import (
     last_number,
     read_entries,
     replay,
+    said_by,
     set_meta,
     stacks,
 )
@@ -285,6 +286,7 @@ class ReviewStore:
             {key: finding.type for key, finding in self.scored.findings.items()},
             max(keys) + 1,
             max((number for number in numbers if isinstance(number, int)), default=0) + 1,
+            frozenset(key for key, who in said_by(self.entries).items() if who == self.reviewer),
         )
 
     def _outcome(self, entries: list[Entry]) -> Outcome:

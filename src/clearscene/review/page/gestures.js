@@ -3,7 +3,7 @@
 
 import { CLIENT, get, post } from "./api.js";
 import { t } from "./i18n.js";
-import { nextOpen } from "./order.js";
+import { isDecided, nextOpen, stepFrom } from "./order.js";
 import { getPref } from "./prefs.js";
 import { store } from "./store.js";
 import { say, toast } from "./toasts.js";
@@ -89,18 +89,21 @@ function edit(body, { keys = [], changes = null } = {}) {
   return enqueue(run, { settle, keys });
 }
 
-/** Accept, reject or reopen the selected findings, and go on to the next open one. */
+/** Accept, reject or reopen the selected findings, and go on to the next open one, or else to the next. */
 export function setStatus(status) {
   const chosen = [...store.selection];
   if (!chosen.length || isLocked()) return null;
   // What a person drew is true already: accepting it would only hide that it was drawn.
   const keys = status === "accepted" ? chosen.filter((key) => store.findings.get(key).status !== "added") : chosen;
   const goesOn = getPref("advance") !== "no" && status !== "proposed";
-  const next = goesOn ? nextOpen(store.shown, store.current, isOpenBut(keys)) : null;
+  const areNew = keys.some((key) => !isDecided(store.findings.get(key)));
+  const undecided = goesOn ? nextOpen(store.shown, store.current, isOpenBut(keys)) : null;
+  // A second reviewer finds all of them decided, and says the same or otherwise of one after the other.
+  const next = undecided ?? (goesOn && !areNew ? stepFrom(store.shown, store.current, 1, store.lastIndex) : null);
   const sent = keys.length ? edit({ action: "status", status }, { keys, changes: { status } }) : null;
   say(t("said_status", keys.length, t(`status_${status}`)));
   if (next !== null) store.select(next, { from: "step" });
-  else if (goesOn && ![...store.findings.values()].some((finding) => finding.status === "proposed")) {
+  else if (goesOn && areNew && ![...store.findings.values()].some((finding) => finding.status === "proposed")) {
     toast(t("all_decided"), { kind: "good" });
   }
   return sent;
