@@ -42,6 +42,8 @@ S1, S2 = (2, 0.25), (6, 0.5)
 N_IMAGES = [(n, 0.5) for n in range(2, 9)]
 AREAS = [(2, area / 100) for area in range(10, 70, 10)]
 NAMES = {S1: "S1", S2: "S2"}
+SAME_OF_TWO = ("median", "geomedian", "geomedian by geomad")
+"""Of two images all of them are the mean, up to rounding."""
 
 
 def main() -> None:
@@ -87,6 +89,7 @@ class Bench:
         self.peer = peer_geomedian()
         self.bank = CloudBank("test", size=options.size)
         self.found: dict[tuple[int, float], dict[str, Notes]] = {}
+        self._clean: dict[bytes, np.ndarray] = {}
 
     def _read(self, prepared: PreparedSet, record) -> tuple[np.ndarray, np.ndarray]:
         size = self.options.size
@@ -109,7 +112,8 @@ class Bench:
         options = self.options
         step = -(-len(self.places) // (most or len(self.places)))
         n_images, area = setting
-        path = options.folder / "found" / f"{options.size}px-{n_images}-{round(area * 100)}-every{step}.npz"
+        n_places = len(self.places[::step])
+        path = options.folder / "found" / f"{options.size}px-{n_images}-{round(area * 100)}-{n_places}.npz"
         found, pair = Found.load(path), self.pair(setting)
         for repeat in range(found.n_repeats, repeats):
             for place, (clean, mask) in enumerate(self.places[::step]):
@@ -124,8 +128,12 @@ class Bench:
         """One place once: how far each method is from the clean image, and what is seen in what it made."""
         clean, mask = truth
         fused = dict(self.fuse(stack, clean, pair))
-        names, images = [*fused], np.stack([*fused.values()])
-        given = dict(zip(names, self.answers.classes(self.judge, images), strict=True))
+        as_mean = SAME_OF_TWO if len(stack) == 2 else ()
+        names = [name for name in fused if name not in ("clean", *as_mean)]
+        seen = self.answers.classes(self.judge, np.stack([fused[name] for name in names]))
+        given = dict(zip(names, seen, strict=True))
+        given |= {name: given["mean"] for name in as_mean if name in fused}
+        given["clean"] = self.clean_classes(clean)
         for name, image in fused.items():
             if name != "clean":
                 found.methods[name].l1[key] = float(np.abs(image - clean).mean())
@@ -133,6 +141,13 @@ class Bench:
             given[f"{name}, own"] = self.answers.classes(pair, fused[name][np.newaxis])[0]
         for name, answer in given.items():
             found.methods[name].counts[key] = confusion(mask, answer, len(CLASSES))
+
+    def clean_classes(self, clean: np.ndarray) -> np.ndarray:
+        """What the judge says of a clean place, asked once."""
+        key = clean.tobytes()
+        if key not in self._clean:
+            self._clean[key] = self.answers.classes(self.judge, clean[np.newaxis])[0]
+        return self._clean[key]
 
     def fuse(self, stack: np.ndarray, clean: np.ndarray, pair) -> Iterator[tuple[str, np.ndarray]]:
         """What each method makes of a stack."""
