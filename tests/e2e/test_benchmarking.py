@@ -363,6 +363,26 @@ def test_a_missing_folder_is_found_before_anything_is_trained(sets, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_photos_are_seen_once_and_as_they_are_by_cards_of_8_bits(tmp_path):
+    """Their values have 8 bits already: cutting k / 255 once more would take one level from some of them."""
+    about = PreparedAbout("Photos", ("red", "green"), ("other", "sky"), "display", "CC0-1.0", size=0, overlap=0)
+    levels = np.arange(256, dtype=np.float32).reshape(1, 16, 16).repeat(2, axis=0) / 255
+    with PreparedWriter(tmp_path / "set", about) as writer:
+        mask = (levels[0] > 0.5).astype(np.uint8)
+        writer.add(PreparedRecord("a", "test", "a", "", "", 0, 0, (16, 16)), levels, mask)
+    seen = []
+
+    class Watcher(BrightRow):
+        def probability(self, image, bands):
+            seen.append(image * 255)
+            return super().probability(image, bands)
+
+    target = Target("Photos", PreparedSet.open(tmp_path / "set"), ("sky",), ())
+    count(Watcher("x"), target, [find_card("benchcloudvision-code"), find_card("pooled")], split="test")
+    assert len(seen) == 2  # the first look, and the one that is timed
+    np.testing.assert_allclose(seen[1][0].ravel(), np.arange(256), atol=1e-3)
+
+
 def test_more_than_two_classes_need_a_name(sets):
     with pytest.raises(OptionError, match="no class 'haze'"):
         positive_of(PreparedSet.open(sets / "a").classes, ("haze",), (), place="set A")

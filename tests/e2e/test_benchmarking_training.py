@@ -109,11 +109,11 @@ def test_every_network_of_the_catalog_has_a_config(folder, card):
 
 
 def test_what_is_chosen_for_all_and_for_one_network_reaches_the_training(folder):
-    training = {"precision": "bfloat16", "size": 64, "lr": 0.01, "augment": False}
+    training = {"precision": "bfloat16", "size": 64, "lr": 0.01, "augment": False, "clean_share": 0.3}
     models = [{"name": "x", "network": "unet", "training": {"size": 32}}]
     values = {"name": "x", "sets": [{"name": "Made", "folder": "set"}], "models": models, "training": training}
     suite = parse_suite(values, place="x", folder=folder)
     prepared = PreparedSet.open(folder / "set")
     config = parse_config(training_values(suite, suite.models[0], suite.sets[0], prepared=prepared), place="x")
     assert (config.run.precision, config.data.size, config.optimizer.lr) == ("bfloat16", 32, 0.01)
-    assert config.semantic.flips == "none"
+    assert (config.semantic.flips, config.data.clean_share) == ("none", 0.3)

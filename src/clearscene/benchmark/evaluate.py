@@ -102,12 +102,13 @@ def count(
             cannot be read.
     """
     found: dict[str, Counted] = {}
-    passes: dict[tuple[tuple[str, ...], str], list[Card]] = {}
+    passes: dict[tuple[tuple[str, ...], bool], list[Card]] = {}
     for card in cards:
         bands = row.reads(target.offered(card))
-        passes.setdefault((bands, card.scaling), []).append(card)
-    for number, ((bands, scaling), group) in enumerate(passes.items()):
-        part = _Pass(row, target, tuple(group), bands, is_8_bit=scaling == "8-bit", drawn=drawn)
+        is_cut = card.scaling == "8-bit" and target.prepared.scaling != "display"  # photos have 8 bits as they are
+        passes.setdefault((bands, is_cut), []).append(card)
+    for number, ((bands, is_cut), group) in enumerate(passes.items()):
+        part = _Pass(row, target, tuple(group), bands, is_8_bit=is_cut, drawn=drawn)
         for share in part.run(target.records(split)):
             progress((number + share) / len(passes))
         found |= part.found

@@ -75,6 +75,9 @@ class TrainingEntry(_Section):
     patience: int | None = Field(default=None, ge=1)
     warmup_steps: int | None = Field(default=None, ge=0, description="Steps until the full learning rate; default 100.")
     augment: bool | None = Field(default=None, description="Flips and quarter turns; the benchmark's code has none.")
+    clean_share: float | None = Field(
+        default=None, ge=0, le=1, description="Of the chips of an epoch, those with nothing but the first class."
+    )
     pretrained: bool | None = None
     max_val_chips: int | None = Field(default=None, ge=1)
     threads: int | None = Field(default=None, ge=1)

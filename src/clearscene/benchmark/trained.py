@@ -38,6 +38,7 @@ def training_values(suite: Suite, model: ModelEntry, entry: SetEntry, *, prepare
             "chips": [{"folder": str(entry.folder), "name": entry.name}],
             "size": chosen.size,
             "max_val_chips": chosen.max_val_chips,
+            "clean_share": chosen.clean_share,
         },
         "network": {
             "kind": "semantic",
