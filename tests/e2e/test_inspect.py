@@ -113,8 +113,8 @@ def test_report_json_adds_up(run):
 def test_confidence_raster_is_one_band_a_type(run):
     _, folder, _ = run
     with rasterio.open(folder / "confidence.tif") as dataset:
-        assert dataset.descriptions == ("stripe", "missing")
-        assert 1 <= dataset.read(2).max() <= 100
+        assert dataset.descriptions == ("stitching_trace", "stripe", "missing")
+        assert 1 <= dataset.read(3).max() <= 100
 
 
 def test_report_page_is_self_contained(run):
@@ -129,6 +129,32 @@ def test_summary_goes_to_stdout_and_nothing_else(run):
     _, folder, done = run
     assert str(folder / "report.html") in done.stdout
     assert "error" not in done.stderr
+
+
+def test_a_seam_is_a_finding_with_a_length(tmp_path):
+    data = ground(700, 900, seed=5).astype(np.float32)
+    data[:, :, 420:] += np.array([9, 6, 8], np.float32)[:, None, None]
+    scene = write_scene(tmp_path / "mosaic.tif", np.clip(data, 0, 255).astype(np.uint8))
+    clearscene("inspect", scene, "--out", tmp_path / "out", "--types", "stitching_trace", check=0)
+    report = report_of(tmp_path / "out" / "mosaic")
+    (seam,) = report.findings
+    assert (seam.type, seam.detector) == ("stitching_trace", "rule:stitching_trace")
+    assert seam.bounds_px[0] in range(414, 421)
+    assert seam.bounds_px[2] in range(420, 427)
+    assert 200 < seam.length_px <= 720
+    assert seam.area_fraction == 0
+    assert report.score.score < 100
+    (detector,) = report.detectors
+    assert detector.parameters["reduction"] == 1
+    assert "seams" in report.timing.stages
+
+
+def test_a_scene_too_small_for_seams_says_so(tmp_path):
+    scene = write_scene(tmp_path / "small.tif", ground(150, 180))
+    clearscene("inspect", scene, "--out", tmp_path / "out", check=0)
+    trace = next(t for t in report_of(tmp_path / "out" / "small").types if t.type == "stitching_trace")
+    assert not trace.inspected
+    assert "192 px" in trace.reason.en
 
 
 def test_a_clean_scene_scores_100_and_says_so(tmp_path):

@@ -39,7 +39,7 @@ def test_what_is_not_looked_for_is_said_and_clean_ground_stays_clean(shipped_mod
     clearscene("inspect", clean, "--out", tmp_path, "--quiet", check=0)
     report = json.loads((tmp_path / "clean" / "report.json").read_text(encoding="utf-8"))
     unknown = {t["type"]: t["reason"]["en"] for t in report["types"] if not t["inspected"]}
-    assert set(unknown) == {"stitching_trace", "misalignment"}  # silent in the manifest, and said to be
+    assert set(unknown) == {"misalignment"}  # silent in the manifest, and said to be; traces are found by a rule
     assert any(d["name"] == "model:defects" for d in report["detectors"])
     with rasterio.open(tmp_path / "clean" / "classmap.tif") as raster:
         classes = raster.read(1)

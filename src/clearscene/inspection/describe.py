@@ -20,6 +20,7 @@ from clearscene.inspection.taxonomy import TYPES, DefectType
 from clearscene.inspection.viewer import SceneViewer
 from clearscene.raster.scene import Scene
 from clearscene.rules.rule import Rule
+from clearscene.rules.seam import SeamRule
 
 __all__ = [
     "count_pixels",
@@ -96,7 +97,7 @@ def count_pixels(detection: Detection, grid: Grid) -> Pixels:
     )
 
 
-def describe_rule(rule: Rule) -> Detector:
+def describe_rule(rule: Rule | SeamRule) -> Detector:
     """A rule with its parameters."""
     return Detector(
         name=f"rule:{rule.name}",
@@ -120,7 +121,7 @@ def describe_unreadable(window: Window, reason: str) -> NotInspected:
 
 
 def types_left_out(
-    wanted: Sequence[DefectType], found: Container[int], *, needs_bands: Sequence[str] = ()
+    wanted: Sequence[DefectType], found: Container[int], *, needs_bands: Sequence[str] = (), is_small: bool = False
 ) -> dict[str, Bilingual]:
     """Why each type that nobody looked for was left out, by type name.
 
@@ -128,7 +129,11 @@ def types_left_out(
         wanted: The types that were asked for.
         found: Ids of the types that a detector looked for.
         needs_bands: Bands that the installed model reads and the scene lacks; empty if it lacks none.
+        is_small: The scene is smaller than the shortest seam that the rule can tell.
     """
+    if is_small and any(defect.name == SeamRule.name for defect in wanted):
+        rest = types_left_out(wanted, found, needs_bands=needs_bands)
+        return rest | {SeamRule.name: say("small_for_seams", SeamRule().shortest)}
     asked = {defect.name for defect in wanted}
     words = list(map(word, needs_bands))
     lacking = Bilingual(en=", ".join(w.en for w in words), zh="、".join(w.zh for w in words))

@@ -7,6 +7,7 @@ import numpy as np
 from rasterio.windows import Window
 
 from clearscene.grid import Grid, windows
+from clearscene.inspection.picture import ReducedPicture
 from clearscene.inspection.viewer import Look, SceneViewer
 from clearscene.rules.rule import Rule
 from clearscene.runs import Runs
@@ -80,8 +81,9 @@ def detect(
     *,
     workers: int,
     progress: Callable[[float], None],
+    picture: ReducedPicture | None = None,
 ) -> Detection:
-    """Run every rule on every window of the scene, in `workers` threads.
+    """Run every rule on every window of the scene, in `workers` threads, and gather a reduced picture on the way.
 
     `progress` is called with the share of the windows that is done, 0 to 1.
     Memory: `workers` + 1 windows, and the runs of what was found.
@@ -90,7 +92,10 @@ def detect(
     halo = max((rule.halo for rule in rules), default=0)
 
     def one(window: Window) -> WindowResult:
-        return _inspect_window(viewer.look(window, halo), rules, grid)
+        look = viewer.look(window, halo)
+        if picture is not None:
+            picture.add(window, look.view.display[:, *look.core], look.view.valid[look.core])
+        return _inspect_window(look, rules, grid)
 
     size = LARGE_WINDOW_SIZE if grid.n_pixels >= LARGE_SCENE else WINDOW_SIZE
     todo = list(windows(grid.height, grid.width, size))

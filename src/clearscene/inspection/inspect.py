@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from uuid import uuid4
 
@@ -30,6 +31,7 @@ from clearscene.inspection.report import write_json, write_report
 from clearscene.inspection.result import Detector, Report, Timing
 from clearscene.inspection.run_folder import STANDARD_NAME, remember_shapes
 from clearscene.inspection.scoring import Extent, Rest, judge_readability, score_findings, type_penalties
+from clearscene.inspection.seams import SeamSearch
 from clearscene.inspection.standard import Standard, load_standard, standard_text
 from clearscene.inspection.summary import summarize
 from clearscene.inspection.taxonomy import BY_ID, BY_NAME, DefectType
@@ -40,6 +42,7 @@ from clearscene.models.model import Model
 from clearscene.raster.scene import Scene, open_scene
 from clearscene.rules.missing import MissingRule
 from clearscene.rules.rule import Rule
+from clearscene.rules.seam import SeamRule
 from clearscene.rules.stripe import StripeRule
 from clearscene.runs import Runs
 from clearscene.vector.aoi import Areas, load_areas
@@ -58,6 +61,8 @@ class Inspector:
     standard: Standard
     rules: dict[str, Rule]
     """By the name of the type that the rule finds."""
+    seam: SeamRule | None
+    """Looks at a picture of the whole scene; None if stitching traces are not wanted, or the model finds them."""
     model: Model | None
     """For the region and boundary types; None if no model is installed or none is needed."""
     learned_types: tuple[DefectType, ...]
@@ -77,12 +82,16 @@ def prepare(options: InspectOptions) -> Inspector:
     standard, model = load_standard(options.standard), load_model(options)
     rules = {rule.name: rule for rule in every if rule.name in wanted}
     learned_types = model_types(model, options.types)
-    if not rules and not learned_types:
+    by_rule = wanted - {kind.name for kind in learned_types}
+    seam = SeamRule() if SeamRule.name in by_rule else None
+    if not rules and seam is None and not learned_types:
         raise OptionError(
             f"Nothing here can find {', '.join(sorted(wanted))}.",
             hint="Name a model that can with --model, or leave --types out; `clearscene models` lists what is there.",
         )
-    return Inspector(options=options, standard=standard, rules=rules, model=model, learned_types=learned_types)
+    return Inspector(
+        options=options, standard=standard, rules=rules, seam=seam, model=model, learned_types=learned_types
+    )
 
 
 def silent(stage: str, share: float) -> None:
@@ -112,6 +121,11 @@ class _Job:
     progress: Progress
     watch: Stopwatch
 
+    @cached_property
+    def seams(self) -> SeamSearch:
+        """The search for stitching traces."""
+        return SeamSearch(self.inspector.seam, self.scene.grid, n_bands=len(self._shown_bands()))
+
     def run(self) -> Report:
         """All stages; the report is that of `report.json`."""
         options = self.inspector.options
@@ -124,14 +138,17 @@ class _Job:
                 list(self.inspector.rules.values()),
                 workers=fitting_workers(options.workers, options.memory_limit_mb),
                 progress=lambda share: self.progress("detect", share),
+                picture=self.seams.picture,
             )
         if detection.unreadable and detection.inspected.area == 0:
             raise unreadable_scene(str(self.scene.path), detection.unreadable[0][1])
         if not self._detectors():  # a gray scene and a color model: nobody looked, so nothing is clean
             detection = replace(detection, inspected=Runs.empty(), inspected_m2=0.0)
+        with self._stage("seams"):
+            seams = self.seams.find(workers=options.workers)
         learned = self._learn(viewer)
         with self._stage("polygons"):
-            regions = self._regions(detection, learned)
+            regions = self._regions(detection, seams, learned)
             drawn, rest = self._draw(regions, detection)
             report = self._report(viewer, detection, learned, drawn, rest)
             report = self._score_units(report, detection, regions, drawn=drawn, units=units)
@@ -170,7 +187,8 @@ class _Job:
 
     def _detectors(self) -> dict[int, str]:
         """Who finds each type in this scene, by type id; a type that is not in it is not inspected."""
-        return {BY_NAME[name].id: f"rule:{name}" for name in self.inspector.rules} | self._detectors_by_model()
+        rules = {BY_NAME[name].id: f"rule:{name}" for name in self.inspector.rules}
+        return rules | self.seams.detectors | self._detectors_by_model()
 
     def _learn(self, viewer: SceneViewer) -> Learned | None:
         """What the model finds; None where there is none, or nothing it could find is wanted."""
@@ -182,10 +200,11 @@ class _Job:
                 viewer, model, self.inspector.options, progress=lambda share: self.progress("model", share)
             )
 
-    def _regions(self, detection: Detection, learned: Learned | None) -> dict[int, Regions]:
+    def _regions(self, detection: Detection, seams: Mapping[int, Runs], learned: Learned | None) -> dict[int, Regions]:
         """Clean the mask of every type; see `clean`."""
         grid, inside, rules = self.scene.grid, detection.inspected, self.inspector.rules
         found = {BY_NAME[name].id: runs for name, runs in detection.found.items()}
+        found |= {type_id: runs.intersection(inside) for type_id, runs in seams.items()}
         if learned is not None:
             found |= {type_id: runs.intersection(inside) for type_id, runs in learned.found.items()}
         return {
@@ -238,7 +257,10 @@ class _Job:
                 penalties=penalties,
                 rest=rest,
                 not_inspected=types_left_out(
-                    self.inspector.options.types, self._detectors(), needs_bands=self._lacking_bands()
+                    self.inspector.options.types,
+                    self._detectors(),
+                    needs_bands=self._lacking_bands(),
+                    is_small=self.seams.is_too_small,
                 ),
                 inspected=extent,
             ),
@@ -250,6 +272,7 @@ class _Job:
 
     def _describe_detectors(self, learned: Learned | None) -> list[Detector]:
         detectors = [describe_rule(rule) for rule in self.inspector.rules.values()]
+        detectors += self.seams.describe()
         model = self.inspector.model
         if model is not None and learned is not None:
             detectors.append(describe_model(model, self.inspector.learned_types, learned.statistics))

@@ -80,6 +80,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "amount_length_per_km2": ("{0} m per km²", "每平方千米 {0} 米"),
     # why a type was not looked for
     "no_model": ("no model for it is installed", "未安装可检查此类型的模型"),
+    "small_for_seams": (
+        "the scene is under {0} px, too small for a seam to be told",
+        "影像小于 {0} 像素，无法判断拼接痕迹",
+    ),
     "model_needs_bands": ("the model needs the bands {0}", "模型需要波段：{0}"),
     "left_out_by_types": ("left out by --types", "未列入 --types 所选类型"),
     # what a person changed
@@ -350,6 +354,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "paper": ("paper", "论文"),
     "scan": ("scan", "初扫"),
     "detect": ("detect", "规则检查"),
+    "seams": ("seams", "接缝检查"),
     "polygons": ("polygons", "多边形"),
     "write": ("write", "写文件"),
     "report": ("report", "报告"),
