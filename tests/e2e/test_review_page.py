@@ -52,7 +52,7 @@ class Person:
         page.on("pageerror", lambda error: self.trouble.append(str(error)))
 
     def open(self, address: str) -> None:
-        self.page.goto(address)
+        self.page.goto(address, timeout=WAIT_MS)  # the machine may be busy
         self.page.wait_for_selector("html[data-ready]", timeout=WAIT_MS)
 
     def press(self, *keys: str) -> None:

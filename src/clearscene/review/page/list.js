@@ -11,6 +11,7 @@ const CROP_PX = 128;
 const CROP_WAIT_MS = 90; // rows that only fly past ask for no picture
 const rows = new Map(); // key -> {node, text}
 let inner = null;
+let isToReveal = false;
 
 export function startList() {
   const list = byId("list");
@@ -19,7 +20,11 @@ export function startList() {
   list.addEventListener("scroll", ask, { passive: true });
   new ResizeObserver(ask).observe(list);
   inner.addEventListener("click", choose);
-  store.on("order findings", ask);
+  store.on("findings", ask);
+  store.on("order", ({ isNew }) => {
+    isToReveal ||= isNew;
+    ask();
+  });
   store.on("selection", ({ from }) => {
     if (from !== "change") reveal(store.current);
     ask();
@@ -44,6 +49,8 @@ function paint() {
   const list = byId("list");
   const keys = store.shown;
   inner.style.height = `${keys.length * ROW_PX}px`;
+  if (isToReveal) reveal(store.current);
+  isToReveal = false;
   const first = Math.max(0, Math.floor(list.scrollTop / ROW_PX) - SPARE);
   const last = Math.min(keys.length, Math.ceil((list.scrollTop + list.clientHeight) / ROW_PX) + SPARE);
   const wanted = new Set(keys.slice(first, last));

@@ -3,7 +3,7 @@
 import { countBy, passes, sortKeys, span, stepFrom } from "./order.js";
 
 /**
- * Events: `findings` {changed, removed} · `order` · `selection` · `state` (score, counts, undo, signature) · `walk`
+ * Events: `findings` {changed, removed} · `order` {isNew} · `selection` · `state` (score, counts, undo, signature) · `walk`
  */
 class Store {
   constructor() {
@@ -70,15 +70,15 @@ class Store {
   /** Sort anew. Between sorts places are kept, so that nothing jumps while its penalty changes. */
   rank() {
     this.ranked = sortKeys(this.findings.values(), { ...this.sort, strip: this.walk?.cell ?? 512 });
-    this.sift();
+    this.sift({ isNew: true });
   }
 
-  /** Apply the filter to the order at hand. */
-  sift() {
+  /** Apply the filter to the order at hand; `isNew` is one that a person has asked for. */
+  sift({ isNew = false } = {}) {
     const index = this.shown.indexOf(this.current);
     if (index >= 0) this.lastIndex = index;
     this.shown = this.ranked.filter((key) => this.findings.has(key) && passes(this.findings.get(key), this.filter));
-    this.emit("order");
+    this.emit("order", { isNew });
   }
 
   setSort(sort) {
