@@ -51,7 +51,7 @@ def main() -> None:
     print(f"{options.size} x {options.size}, {options.size**2 / 1e6:.1f} Mpx, {os.cpu_count()} cores\n")
     print("| masker | seconds | s/Mpx | CPU s/Mpx | peak MB | times our CPU seconds |\n|---|---|---|---|---|---|")
     ours = None
-    for name in ("clearscene", "clearscene --fast", "ukis-4b", "ukis-6b", "s2cloudless"):
+    for name in ("clearscene", "clearscene --fast", "clearscene --fine", "ukis-4b", "ukis-6b", "s2cloudless"):
         row = run_row(name, options, options.size)
         ours = row["cpu"] if name == "clearscene" else ours
         print_row(name, row, options.size, ours)
@@ -128,6 +128,7 @@ def by_us(name: str, path: Path) -> tuple[float, float]:
 
     options = MaskOptions(
         fast=name.endswith("--fast"),
+        fine=name.endswith("--fine"),
         resolution=20 if name == "gpu 20 m" else None,
         device="cuda" if name.startswith("gpu") else "auto",
         scale=1e-4,

@@ -234,12 +234,20 @@ def test_a_buffer_in_meters_grows_clouds_and_shadows(tmp_path, model):
     assert not list((tmp_path / "out").glob("plain*"))
 
 
-def test_half_resolution_keeps_the_grid(tmp_path, model):
+@pytest.mark.parametrize("option", ["--fast", "--fine"])
+def test_other_resolutions_keep_the_grid(tmp_path, model, option):
     scene, truth = scene_in(tmp_path)
-    run(scene, tmp_path / "out", model, "--fast")
+    run(scene, tmp_path / "out", model, option)
     found = read(tmp_path / "out" / "scene_mask.tif")[0]
     assert found.shape == truth.shape
     assert (found == truth).mean() > 0.95
+    assert read_report(tmp_path / "out" / "scene_mask.json").options[option[2:]] == "yes"
+
+
+def test_half_and_twice_the_resolution_do_not_go_together(tmp_path, model):
+    scene, _ = scene_in(tmp_path)
+    done = run(scene, tmp_path / "out", model, "--fast", "--fine", check=2)
+    assert "Choose one of them" in done.stderr
 
 
 def test_looking_again_is_counted_and_helps(tmp_path):

@@ -11,7 +11,7 @@ from clearscene.grid import Grid, slices
 from clearscene.masking.augmentation import adaptive_mean, isolated
 from clearscene.masking.buffer import buffered, grow
 from clearscene.masking.classes import collapse, decide, merge
-from clearscene.masking.combine import Ensemble, Halved
+from clearscene.masking.combine import Doubled, Ensemble, Halved
 from clearscene.masking.engine import mask_pieces
 from clearscene.masking.masker import ModelMasker, log_softmax
 from clearscene.masking.quality import ONLY_OURS, ONLY_QA, agreement_map
@@ -140,12 +140,13 @@ def test_neither_threads_nor_strips_change_a_mask(masker, workers, ahead, strip)
 
 @settings(deadline=None, max_examples=10)
 @given(st.integers(1, 70), st.integers(1, 70), st.integers(0, 2**31))
-def test_one_model_twice_is_that_model_and_half_size_covers_the_scene(masker, height, width, seed):
+def test_one_model_twice_is_that_model_and_other_sizes_cover_the_scene(masker, height, width, seed):
     rng = np.random.default_rng(seed)
     source = array_source(rng.uniform(0, 1, (4, height, width)).astype(np.float32), RGBN)
     once, twice = whole(source, masker), whole(source, Ensemble((masker, masker)))
     assert np.array_equal(once[0], twice[0])
     np.testing.assert_allclose(once[1], twice[1], atol=1e-6)
-    half, chance = whole(source, Halved(masker))
-    assert not np.isin(half, (77, 255)).any()
-    np.testing.assert_allclose(chance.sum(axis=0), 1, atol=1e-4)
+    for other in (Halved(masker), Doubled(masker)):
+        found, chance = whole(source, other)
+        assert not np.isin(found, (77, 255)).any()
+        np.testing.assert_allclose(chance.sum(axis=0), 1, atol=1e-4)

@@ -3,7 +3,7 @@ import pytest
 
 from clearscene.errors import BandError, ModelError, OptionError
 from clearscene.masking.classes import legend
-from clearscene.masking.combine import Ensemble, Halved
+from clearscene.masking.combine import Doubled, Ensemble, Halved
 from clearscene.masking.engine import known_classes
 from clearscene.masking.fitting import check_source, source_notes
 from clearscene.masking.masker import ModelMasker, Origin, Traits, select_bands
@@ -91,6 +91,25 @@ def test_half_size_is_the_mean_of_valid_pixels():
     seen, usable = inner.seen
     assert seen["red"].tolist() == [[3, 7], [3, 0]]
     assert usable.tolist() == [[True, True], [True, False]]
+
+
+def test_twice_the_size_is_made_of_valid_pixels_alone():
+    inner = Fake([0.4, 0.3, 0.2, 0.1])
+    double = Doubled(inner)
+    assert (double.traits.tile_size, double.traits.network_size) == (4, 8)
+    red = np.full((3, 4), 0.3, np.float32)
+    valid = np.ones((3, 4), bool)
+    valid[1:, 2:] = False
+    red[~valid] = 9.0
+    found = double.probabilities({"red": red}, valid, kind="toa")
+    seen, usable = inner.seen
+    assert seen["red"].shape == (6, 8)
+    np.testing.assert_allclose(seen["red"][usable], 0.3, rtol=1e-5)
+    assert np.array_equal(usable[::2, ::2], valid)
+    assert np.array_equal(usable[1::2, 1::2], valid)
+    np.testing.assert_allclose(
+        found, np.broadcast_to(np.reshape([0.4, 0.3, 0.2, 0.1], (4, 1, 1)), (4, 3, 4)), rtol=1e-6
+    )
 
 
 def test_how_many_classes_there_are():

@@ -79,6 +79,10 @@ def command(  # an option of the command line is a parameter here: there is no s
     fast: Annotated[
         bool, typer.Option("--fast", help="Look at half the resolution.", rich_help_panel=_MODEL)
     ] = _DEFAULT.fast,
+    fine: Annotated[
+        bool,
+        typer.Option("--fine", help="Look at twice the resolution, in four times the time.", rich_help_panel=_MODEL),
+    ] = _DEFAULT.fine,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or openvino.", rich_help_panel=_MODEL)] = _DEFAULT.device,
     confidence: Annotated[
         bool, typer.Option("--confidence", help="Write the probability of each class.", rich_help_panel=_OUTPUT)
@@ -116,6 +120,7 @@ def command(  # an option of the command line is a parameter here: there is no s
         buffer_m=buffer,
         tta=tta,
         fast=fast,
+        fine=fine,
         confidence=confidence,
         vector=vector,
         qa=qa,

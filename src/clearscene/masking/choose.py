@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from clearscene.errors import OptionError
-from clearscene.masking.combine import Ensemble, Halved
+from clearscene.masking.combine import Doubled, Ensemble, Halved
 from clearscene.masking.masker import Masker, ModelMasker
 from clearscene.masking.options import MaskOptions
 from clearscene.models.model import Model
@@ -59,6 +59,8 @@ def load_masker(options: MaskOptions) -> Masker:
         raise OptionError(f"--tta {options.tta} does not work with {', '.join(unable)}.", hint="Leave out --tta.")
     members = tuple(_load(name, options) for name in options.models)
     masker = members[0] if len(members) == 1 else Ensemble(members)
+    if options.fine:
+        return Doubled(masker)
     return Halved(masker) if options.fast else masker
 
 

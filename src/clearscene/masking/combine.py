@@ -1,4 +1,4 @@
-"""Maskers made of maskers: several together, and one that sees tiles at half their resolution."""
+"""Maskers made of maskers: several together, one that sees tiles at half their resolution, one at twice."""
 
 from dataclasses import dataclass, field, replace
 
@@ -12,9 +12,11 @@ from clearscene.masking.masker import SMALLEST, Masker, Planes, Traits
 from clearscene.models.model import softmax
 from clearscene.raster.sensors.product import Kind
 
-__all__ = ["Ensemble", "Halved"]
+__all__ = ["Doubled", "Ensemble", "Halved"]
 
 HALF = 2
+LEAST_WEIGHT = np.float32(0.25)
+"""Of valid pixels in an interpolated value; less is divided as if it were so much."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +105,53 @@ class Halved:
         size = (share.shape[1] * HALF, share.shape[0] * HALF)
         grown = np.stack([cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane in logs])
         return softmax(grown[:, :height, :width])
+
+
+@dataclass(frozen=True, eq=False)
+class Doubled:
+    """A masker that sees every tile enlarged to twice its resolution, and answers at the scene's own.
+
+    Values between pixels are cubic, of valid pixels alone; a probability is the mean over the four that a pixel
+    became. A tile covers half as many pixels along each side, so that four times as many tiles are looked at.
+    Law: of an even tile whose members answer alike everywhere, the answer is theirs.
+    """
+
+    inner: Masker
+    traits: Traits = field(init=False)
+
+    def __post_init__(self) -> None:
+        inner = self.inner.traits
+        sizes = inner.pixel_range_m
+        doubled = replace(
+            inner,
+            tile_size=inner.tile_size // HALF,
+            overlap=None if inner.overlap is None else inner.overlap // HALF,
+            pixel_range_m=(sizes[0] * HALF, sizes[1] * HALF) if sizes else None,
+        )
+        object.__setattr__(self, "traits", doubled)
+
+    @property
+    def looks(self) -> tuple[LookCount, ...]:
+        """See `Masker`."""
+        return self.inner.looks
+
+    def probabilities(self, planes: Planes, valid: NDArray[np.bool_], *, kind: Kind) -> NDArray[np.float32]:
+        """See `Masker`."""
+        large = {name: _doubled(plane, valid) for name, plane in planes.items()}
+        usable = valid.repeat(HALF, axis=0).repeat(HALF, axis=1)
+        answer = self.inner.probabilities(large, usable, kind=kind)
+        return np.stack([_halved(plane) for plane in answer])
+
+
+def _doubled(plane: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Twice as many pixels along each side; between valid and other pixels only the valid ones count."""
+    size = (plane.shape[1] * HALF, plane.shape[0] * HALF)
+    if valid.all():
+        return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_CUBIC), np.float32)
+    inside = valid.astype(np.float32)
+    total = cv2.resize(np.where(valid, plane, np.float32(0)), size, interpolation=cv2.INTER_CUBIC)
+    weight = cv2.resize(inside, size, interpolation=cv2.INTER_CUBIC)
+    return np.asarray(total / np.maximum(weight, LEAST_WEIGHT), np.float32)
 
 
 def _halved(plane: NDArray[np.float32]) -> NDArray[np.float32]:
