@@ -131,6 +131,8 @@ def test_notes_about_pixels_and_bands():
     assert "no nir" in notes[0]
     assert "--resolution 10" in notes[1]
     assert source_notes(masker, wanted=4, bands=("red", "nir"), pixel=(10.0, 10.0)) == []
+    assert source_notes(Doubled(masker), wanted=4, bands=("red", "nir"), pixel=(30.0, 30.0)) == []
+    assert "leave it out" in source_notes(Doubled(masker), wanted=4, bands=("red",), pixel=(30.0, 30.0))[1]
 
 
 def test_a_threshold_becomes_one_half_and_the_ends_stay():

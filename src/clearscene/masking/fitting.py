@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from clearscene.errors import OptionError
+from clearscene.masking.combine import Doubled
 from clearscene.masking.engine import known_classes
 from clearscene.masking.masker import Masker, select_bands
 from clearscene.masking.source import Source
@@ -35,6 +36,8 @@ def source_notes(masker: Masker, *, wanted: int, bands: Sequence[str], pixel: tu
     absent = [name for name in traits.bands if name not in bands]
     if absent:
         notes.append(f"The scene has no {', '.join(absent)}; {names} works without, less surely.")
+        if isinstance(masker, Doubled):
+            notes.append(f"--fine was measured to help with {', '.join(absent)} and to harm without: leave it out.")
     if known_classes(masker, wanted) < wanted:
         notes.append(f"{names} knows {known_classes(masker, wanted)} classes, not {wanted}; the mask has as many.")
     if pixel and traits.pixel_range_m:
