@@ -97,6 +97,11 @@ def interval(mine: Blocks, other: Blocks) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def dagger_of(masker: str, source: str) -> str:
+    """A mark where a masker may have seen the images of a source; `NAME x3` is NAME on enlarged images."""
+    return "†" if source in SEEN.get(masker.split(" ")[0], ()) else ""
+
+
 class Tally:
     """Counts by masker, region and source."""
 
@@ -124,7 +129,7 @@ class Tally:
             for masker in maskers:
                 blocks = self.of(masker, region, source)
                 if blocks is not None:
-                    dagger = "†" if source in SEEN.get(masker, ()) else ""
+                    dagger = dagger_of(masker, source)
                     yield source, masker + dagger, int(blocks.sum()), *measures(blocks.sum(axis=0))
 
     def gaps(self, mine: str, peer: str) -> Iterator[tuple[str | float, ...]]:
@@ -136,7 +141,7 @@ class Tally:
                     continue
                 left, right, (low, high) = float(iou(a.sum(axis=0))), float(iou(b.sum(axis=0))), interval(a, b)
                 said = "better" if low > 0 else "worse" if high < 0 else "no difference shown"
-                dagger = "†" if source in SEEN.get(peer, ()) else ""
+                dagger = dagger_of(peer, source)
                 yield source, region, mine, left, peer + dagger, right, left - right, low, high, said
 
 

@@ -192,7 +192,7 @@ def scene(folder: Path, size: int, bands: tuple[str, ...]) -> Path:
         "driver": "GTiff", "height": size, "width": size, "count": len(bands), "dtype": "uint16", "nodata": 0,
         "crs": CRS.from_epsg(32633), "transform": Affine(10, 0, 600_000, 0, -10, 5_000_000), "tiled": True,
         "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "deflate", "zlevel": 1, "predictor": 2,
-        "bigtiff": "if_safer",
+        "bigtiff": "if_safer", "interleave": "band",  # products keep their bands apart
     }  # fmt: skip
     rng = np.random.default_rng(7)
     with rasterio.open(part, "w", **profile) as target:
