@@ -1,6 +1,6 @@
 """What users of cloud masks complain about, one case each: how ours does on it.
 
-    python benchmarks/mask_complaints.py ../shared/data [--model FOLDER] [--figure out/complaints.png]
+    python benchmarks/mask_complaints.py ../shared/data [--model FOLDER] [--fine] [--figure out/complaints.png]
 
 Real images without a cloud (beach, surf, snow, bright roofs, water) give the share of clear ground that is called
 cloud; real labeled clouds, changed as sensors and users change them (saturated, at low sun, at 20 m, cut into tiny
@@ -49,10 +49,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--model", default="cloud-rgbn")
+    parser.add_argument("--fine", action="store_true", help="Look at twice the resolution.")
     parser.add_argument("--figure", type=Path)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    options = MaskOptions(models=(args.model,), workers=2)
+    options = MaskOptions(models=(args.model,), workers=2, fine=args.fine)
 
     def masked(image: Labeled) -> np.ndarray:
         names = [name for name in ORDER if name in image.planes]
@@ -63,7 +64,7 @@ def main() -> None:
 
     pictures: list[Shown] = []
     tables = [clean_table(args.data, masked, pictures), cloud_table(args.data, masked, pictures)]
-    report(tables, about={"model": args.model}, path=args.json)
+    report(tables, about={"model": f"{args.model}{' --fine' if args.fine else ''}"}, path=args.json)
     if args.figure:
         args.figure.parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(args.figure), panel(pictures)[..., ::-1])
