@@ -84,13 +84,27 @@ class Notes:
         """Scores by name: mean and spread of the repetitions, and the interval over places."""
         repeats, places = (sorted({key[axis] for key in self.counts}) for axis in (0, 1))
         of_repeat = [scores(sum(self.counts[r, p] for p in places)) for r in repeats]
-        of_place = np.array([sum(self.counts[r, p] for r in repeats) for p in places])
+        of_place = self.by_place()
         found = {}
         for key in of_repeat[0]:
             values = np.array([one[key] for one in of_repeat])
             ends = interval(of_place, lambda drawn, key=key: scores(of_place[drawn].sum(0))[key])
             found[key] = (float(values.mean()), float(values.std()), *ends)
         return found
+
+    def by_place(self) -> np.ndarray:
+        """Counts (place, truth, answer), repetitions added up."""
+        repeats, places = (sorted({key[axis] for key in self.counts}) for axis in (0, 1))
+        return np.array([sum(self.counts[r, p] for r in repeats) for p in places])
+
+    def beside(self, other: Self) -> tuple[float, float, float]:
+        """mIoU less that of another method, both of the same places, and the interval over places, drawn together."""
+        own, others = self.by_place(), other.by_place()
+
+        def gap(drawn: np.ndarray) -> float:
+            return scores(own[drawn].sum(0))["mIoU"] - scores(others[drawn].sum(0))["mIoU"]
+
+        return (gap(np.arange(len(own))), *interval(own, gap))
 
 
 @dataclass

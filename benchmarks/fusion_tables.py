@@ -185,11 +185,15 @@ class Bench:
         n_images, area = setting
         print(f"\n{NAMES[setting]}: {n_images} images, {area:.0%} spoiled; {len(self.places)} places, "
               f"{self.options.repeats} repetitions, {self.options.size} px")  # fmt: skip
-        print("| method | accuracy | mIoU | fwIoU | L1, channel | L1, sum of channels |\n|---|---|---|---|---|---|")
+        print("| method | accuracy | mIoU | beside clean | fwIoU | L1, channel | L1, sum of channels |")
+        print("|---|---|---|---|---|---|---|")
         for name, notes in self.found[setting].items():
             told = [f"{100 * m:.2f} ± {100 * s:.2f}" for m, s, _, _ in notes.summary().values()]
             low, high = (100 * v for v in notes.summary()["mIoU"][2:])
             told[1] += f" ({low:.1f} to {high:.1f})"
+            clean = self.found[setting]["clean, own" if name.endswith("own") else "clean"]
+            gap, low, high = (100 * v for v in notes.beside(clean))
+            told.insert(2, "" if notes is clean else f"{gap:+.2f} ({low:+.2f} to {high:+.2f})")
             apart = ["", ""]
             if notes.l1:
                 mean, spread, low, high = notes.mean_l1()

@@ -75,3 +75,16 @@ def test_the_geometric_median_of_the_peer_is_ours():
         pytest.skip("geomad is not installed")
     stack = np.random.default_rng(3).uniform(0.02, 0.4, (7, 4, 9, 11)).astype(np.float32)
     np.testing.assert_allclose(peer(stack), measures.classical("geomedian", stack), atol=2e-3)
+
+
+def test_the_gap_of_two_methods_is_of_the_same_places():
+    one, other = measures.Notes(), measures.Notes()
+    rng = np.random.default_rng(1)
+    for place in range(20):
+        counts = rng.integers(1, 400, (2, 2))
+        other.counts[0, place] = counts
+        one.counts[0, place] = counts + np.array([[0, 8], [0, 0]])  # a few more buildings are missed everywhere
+    gap, low, high = one.beside(other)
+    assert gap == pytest.approx(one.summary()["mIoU"][0] - other.summary()["mIoU"][0])
+    assert low <= gap <= high < 0  # although places differ by far more than the methods
+    assert other.beside(other) == (0, 0, 0)
