@@ -43,8 +43,8 @@ N_IMAGES = [(n, 0.5) for n in range(2, 9)]
 AREAS = [(2, area / 100) for area in range(10, 70, 10)]
 NAMES = {S1: "S1", S2: "S2"}
 BOUND = "best, by the truth"
-SAME_OF_TWO = ("median", "geomedian", "geomedian by geomad")
-"""Of two images all of them are the mean, up to rounding."""
+SAME_OF_TWO = ("median", "geomedian")
+"""Of two images ours are the mean, up to rounding."""
 
 
 def main() -> None:
