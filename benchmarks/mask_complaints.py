@@ -49,17 +49,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--model", default="cloud-rgbn")
-    parser.add_argument("--fine", action="store_true", help="Look at twice the resolution.")
+    parser.add_argument(
+        "--fine", action="store_true", help="Look at twice the resolution where there is near infrared."
+    )
     parser.add_argument("--figure", type=Path)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    options = MaskOptions(models=(args.model,), workers=2, fine=args.fine)
 
     def masked(image: Labeled) -> np.ndarray:
         names = [name for name in ORDER if name in image.planes]
         stack = np.stack([image.planes[name] for name in names])
         stack = np.where(image.valid, np.maximum(stack, 1e-6), np.nan).astype(np.float32)
         kind = image.kind
+        options = MaskOptions(models=(args.model,), workers=2, fine=args.fine and "nir" in names)
         return clearscene.mask(stack, bands=names, scale=1.0, offset=0.0, kind=kind, options=options).mask
 
     pictures: list[Shown] = []

@@ -135,7 +135,14 @@ def test_notes_about_pixels_and_bands():
     assert "--resolution 10" in notes[1]
     assert source_notes(masker, wanted=4, bands=("red", "nir"), pixel=(10.0, 10.0)) == []
     assert source_notes(Doubled(masker), wanted=4, bands=("red", "nir"), pixel=(30.0, 30.0)) == []
-    assert "leave it out" in source_notes(Doubled(masker), wanted=4, bands=("red",), pixel=(30.0, 30.0))[1]
+
+
+def test_twice_the_resolution_needs_near_infrared():
+    masker = Doubled(Fake([1, 0, 0, 0], bands=("red", "nir"), optional=frozenset(("nir",))))
+    both = array_source(np.zeros((2, 3, 4), np.float32), ("red", "nir"))
+    assert check_source(both, masker) == ("red", "nir")
+    with pytest.raises(OptionError, match="has no nir"):
+        check_source(array_source(np.zeros((1, 3, 4), np.float32), ("red",)), masker)
 
 
 def test_a_threshold_becomes_one_half_and_the_ends_stay():

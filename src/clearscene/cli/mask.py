@@ -81,7 +81,9 @@ def command(  # an option of the command line is a parameter here: there is no s
     ] = _DEFAULT.fast,
     fine: Annotated[
         bool,
-        typer.Option("--fine", help="Look at twice the resolution, in four times the time.", rich_help_panel=_MODEL),
+        typer.Option(
+            "--fine", help="Look at twice the resolution, in four times the time; needs nir.", rich_help_panel=_MODEL
+        ),
     ] = _DEFAULT.fine,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or openvino.", rich_help_panel=_MODEL)] = _DEFAULT.device,
     confidence: Annotated[

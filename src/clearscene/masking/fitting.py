@@ -16,9 +16,15 @@ def check_source(source: Source, masker: Masker) -> tuple[str, ...]:
 
     Raises:
         BandError: The scene lacks one.
-        OptionError: The masker does not take what the values are.
+        OptionError: The masker does not take what the values are, or the scene lacks what `--fine` needs.
     """
     traits = masker.traits
+    absent = [name for name in traits.bands if name in traits.optional and name not in source.bands]
+    if absent and isinstance(masker, Doubled):
+        raise OptionError(
+            f"{source.path} has no {', '.join(absent)}: at twice the resolution surf and beaches would be cloud.",
+            hint="Leave out --fine.",
+        )
     if source.kind not in traits.kinds:
         names = " and ".join(origin.name for origin in traits.origins)
         words = {"toa": "top-of-atmosphere reflectance", "surface": "surface reflectance", "display": "display color"}
@@ -36,8 +42,6 @@ def source_notes(masker: Masker, *, wanted: int, bands: Sequence[str], pixel: tu
     absent = [name for name in traits.bands if name not in bands]
     if absent:
         notes.append(f"The scene has no {', '.join(absent)}; {names} works without, less surely.")
-        if isinstance(masker, Doubled):
-            notes.append(f"--fine was measured to help with {', '.join(absent)} and to harm without: leave it out.")
     if known_classes(masker, wanted) < wanted:
         notes.append(f"{names} knows {known_classes(masker, wanted)} classes, not {wanted}; the mask has as many.")
     if pixel and traits.pixel_range_m:

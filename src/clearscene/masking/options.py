@@ -38,7 +38,8 @@ class MaskOptions:
     fast: bool = False
     """Look at half the resolution; the mask stays on the grid of the scene."""
     fine: bool = False
-    """Look at twice the resolution: finer edges in four times the time; the mask stays on the grid of the scene."""
+    """Look at twice the resolution: finer edges in four times the time; needs near infrared. The mask stays on the
+    grid of the scene."""
     confidence: bool = False
     """Write `_confidence.tif`, one band a class, in percent."""
     vector: str = ""
