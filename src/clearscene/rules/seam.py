@@ -142,10 +142,12 @@ class SeamRule:
 
     def _places(self, view: Sheared, steps: Steps) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Blocks and starts where the step is clear, steepest, and of the kind that a seam makes."""
-        peak = cv2.dilate(steps.sureness, np.ones((1, 5), np.uint8))
-        size = np.sqrt((steps.step**2).sum(axis=-1))
-        clear = steps.known & (steps.sureness >= peak) & (steps.sureness > self.min_sureness)
-        blocks, starts = np.nonzero(clear & (steps.contrast > self.min_contrast) & (size > self.min_step))
+        blocks, starts = np.nonzero((steps.sureness > self.min_sureness) & (steps.contrast > self.min_contrast))
+        if len(blocks) >= self.min_cover * self.stretch:
+            peak = cv2.dilate(steps.sureness, np.ones((1, 5), np.uint8))
+            size = np.sqrt((steps.step[blocks, starts] ** 2).sum(axis=-1))
+            clear = (steps.sureness[blocks, starts] >= peak[blocks, starts]) & (size > self.min_step)
+            blocks, starts = blocks[clear], starts[clear]
         if len(blocks) < self.min_cover * self.stretch:
             return blocks[:0], starts[:0]
         found = sides_agree(view, steps, blocks, starts, self.window)

@@ -31,6 +31,8 @@ REACH = 25
 """Starts to both sides of a line that have a say."""
 NOISE = 0.5
 """Variance in squared levels that even the smoothest ground has, by rounding."""
+STRIP, MARGIN = 384, 40
+"""Starts that are measured at once, and those beside them that have a say: `REACH`, `GAP` and the strips of `near`."""
 CORRELATION = 1.5
 """Blocks over which the texture of the ground repeats itself: so many fewer of them count as independent."""
 
@@ -79,22 +81,48 @@ def shear(columns: Plane, slope: float) -> Sheared:
 
 def measure_steps(view: Sheared, length: int) -> Steps:
     """The mean step across every line, over windows of `length` blocks around each of its blocks."""
-    near: Plane = np.asarray(cv2.blur(view.tones, (3, 1)), np.float32)
+    shape = view.valid.shape
+    step = np.zeros((*shape, 3), np.float32)
+    sureness, contrast = (np.zeros(shape, np.float32) for _ in range(2))
+    known = np.zeros(shape, np.bool_)
+    for left in range(0, shape[1], STRIP):  # in parts that fit into the cache of a core
+        first, last = max(0, left - MARGIN), min(shape[1], left + STRIP + MARGIN)
+        used = np.flatnonzero(view.valid[:, first:last].any(axis=1))
+        if len(used) == 0:
+            continue
+        blocks = slice(int(used[0]), int(used[-1]) + 1)
+        part = _measure(view.tones[blocks, first:last], view.valid[blocks, first:last], length)
+        core, inner = slice(left, left + STRIP), slice(left - first, left - first + STRIP)
+        step[blocks, core], sureness[blocks, core] = part.step[:, inner], part.sureness[:, inner]
+        contrast[blocks, core], known[blocks, core] = part.contrast[:, inner], part.known[:, inner]
+    return Steps(step, sureness, contrast, known)
+
+
+def _measure(tones: Plane, valid: NDArray[np.bool_], length: int) -> Steps:
+    near = np.asarray(cv2.blur(tones, (3, 1)), np.float32)
     whole = cv2.erode(
-        view.valid.astype(np.uint8), np.ones((1, 8 * GAP + 1), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0
+        valid.astype(np.uint8), np.ones((1, 8 * GAP + 1), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0
     )
-    weight = whole.astype(np.float32)[..., None]
+    weight = whole.astype(np.float32)
     across = np.zeros_like(near)
-    across[:, GAP:-GAP] = near[:, 2 * GAP :] - near[:, : -2 * GAP]
-    across *= weight
-    count = _along(weight[..., 0], length)
-    per = np.asarray(1 / np.maximum(count, 1), np.float32)[..., None]
-    step = _along(across, length) * per
-    variance = np.maximum(_along(across * across, length) * per - step * step, 0) + np.float32(NOISE)
-    sureness = np.sqrt((step * step / variance).sum(axis=-1) * np.float32(length / CORRELATION))
+    np.subtract(near[:, 2 * GAP :], near[:, : -2 * GAP], out=across[:, GAP:-GAP])
+    across *= weight[..., None]
+    count = _along(weight, length)
+    per = np.reciprocal(np.maximum(count, 1))[..., None]
+    step = _along(across, length)
+    step *= per
+    np.multiply(across, across, out=across)
+    variance = _along(across, length)
+    variance *= per
+    square = step * step
+    variance -= square
+    np.maximum(variance, 0, out=variance)
+    variance += np.float32(NOISE)
+    square /= variance
+    sureness = np.sqrt((square[..., 0] + square[..., 1] + square[..., 2]) * np.float32(length / CORRELATION))
     known = count >= 0.9 * length
-    sureness[~known] = 0
-    return Steps(step, sureness, np.asarray(sureness / _background(sureness, known), np.float32), known)
+    sureness *= known
+    return Steps(step, sureness, sureness / _background(sureness, known), known)
 
 
 def sides_agree(
