@@ -43,6 +43,8 @@ N_IMAGES = [(n, 0.5) for n in range(2, 9)]
 AREAS = [(2, area / 100) for area in range(10, 70, 10)]
 NAMES = {S1: "S1", S2: "S2"}
 BOUND = "best, by the truth"
+DRAWN = ("learned, shipped", "learned, weak", *CLASSICAL)
+"""Lines of figures 4 and 5; the others are in the tables."""
 SAME_OF_TWO = ("median", "geomedian")
 """Of two images ours are the mean, up to rounding."""
 
@@ -217,7 +219,7 @@ class Bench:
             l1 = [notes.mean_l1()[0] for notes in along]
             print(f"| {method} | {' | '.join(f'{v:.4f}' for v in l1)} |")
             steps = [setting[axis] for setting in settings]
-            if not method.startswith(("best", "clean")):  # more lines than colors
+            if method in DRAWN:  # more would be more than there are colors
                 lines["L1"].append(Curve(method, steps, l1))
                 lines["mIoU"].append(Curve(method, steps, miou))
         panels = [draw_panel(f"{key} by {title}", curves) for key, curves in lines.items()]
