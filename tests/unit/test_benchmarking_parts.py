@@ -8,13 +8,14 @@ import pytest
 
 from clearscene.benchmark.band_sets import BAND_SETS
 from clearscene.benchmark.card import Card, find_card, shipped_cards
+from clearscene.benchmark.charts import forest, loss_chart
 from clearscene.benchmark.classes import binary_truth, positive_of, summed
 from clearscene.benchmark.consistency import check_rows, common_fraction, printed_rows, recover_recall
 from clearscene.benchmark.evaluate import Sample
 from clearscene.benchmark.keeping import weights_of
 from clearscene.benchmark.onnx_row import OnnxRow
 from clearscene.benchmark.overlays import BOTH, DIM, FOUND, TRUE, WASH, draw_overlay
-from clearscene.benchmark.results import Cell, Hardware, JudgedSet, Model, Number, Results
+from clearscene.benchmark.results import Cell, Curve, Hardware, JudgedSet, Model, Number, Results, Training
 from clearscene.benchmark.rows import SemanticRow, folder_of
 from clearscene.benchmark.suite import ModelEntry, parse_suite
 from clearscene.benchmark.table_files import to_csv, to_latex, to_markdown
@@ -293,6 +294,27 @@ def test_the_best_is_bold_and_of_errors_the_lowest():
     line = next(line for line in to_csv(table).splitlines() if "U-Net" in line)
     assert line.split(",")[:3] == ["Trained on Biome and tested on SPARCS", "U-Net", "0.6100"]
     assert "1234" in line
+
+
+def test_a_curve_of_one_point_is_drawn():
+    one, many = Curve(steps=(36,), values=(0.4,)), Curve(steps=(10, 20, 36), values=(0.9, 0.6, 0.4))
+    chart = loss_chart(Training(model="a", train_set="b", status="done", train_loss=many, val_loss=one))
+    (start, end) = (tuple(map(float, pair.split(","))) for pair in chart.validation.split())
+    assert start[0] < end[0]
+    assert start[1] == end[1]
+    assert len(chart.training.split()) == 3
+
+
+def test_values_do_not_run_into_names_and_few_scenes_are_told():
+    chart = forest(results_of([cell_of("a", 0.0), cell_of("b", 0.9)]), find_card("pooled"), "SPARCS")
+    assert chart.note == "0 scenes: too few for intervals"
+    worst = chart.dots[-1]
+    assert worst.x == chart.left
+    assert worst.label_x > worst.x
+    assert chart.dots[0].label_x == chart.dots[0].x
+    few, many = (cell_of("a", 0.5, n_scenes=n) for n in (1, 5))
+    assert forest(results_of([few]), find_card("pooled"), "SPARCS").note == "1 scene: too few for intervals"
+    assert forest(results_of([many]), find_card("pooled"), "SPARCS").note == "95 % interval over 5 scenes"
 
 
 def test_equal_values_are_both_best_and_a_single_one_is_not():

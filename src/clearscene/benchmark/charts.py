@@ -15,6 +15,10 @@ WIDTH, ROW = 640.0, 30.0
 LEFT, RIGHT, TOP, BOTTOM = 210.0, 24.0, 8.0, 30.0
 LOSS_WIDTH, LOSS_HEIGHT = 320.0, 190.0
 LOSS_LEFT, LOSS_BOTTOM = 44.0, 24.0
+DASH = 4.0
+"""Half the length of a curve of one point."""
+HALF_LABEL = 20.0
+"""Of the value above a dot, which must not run into the names."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Dot:
     low: float
     high: float
     label: str
+    label_x: float
     is_best: bool
     is_elsewhere: bool
 
@@ -100,6 +105,7 @@ def forest(results: Results, card: Card, test_set: str) -> Forest | None:
             low=place(min(_ends(cell, metric.name))),
             high=place(max(_ends(cell, metric.name))),
             label=f"{_value(cell, metric.name):.3f}",
+            label_x=max(LEFT + HALF_LABEL, place(_value(cell, metric.name) or 0.0)),
             is_best=i == 0 and len(cells) > 1,
             is_elsewhere=cell.train_set is None,
         )
@@ -135,6 +141,9 @@ def loss_chart(training: Training) -> LossChart:
             )
             for step, value in zip(curve.steps, curve.values, strict=True)
         ]
+        if len(pairs) == 1:  # a line of one point is not drawn
+            ((x, y),) = pairs
+            pairs = [(max(LOSS_LEFT, x - DASH), y), (min(right, x + DASH), y)]
         return " ".join(f"{x:.1f},{y:.1f}" for x, y in pairs)
 
     x_ticks = [value for value in nice_ticks(0, last, about=4) if value <= last]
