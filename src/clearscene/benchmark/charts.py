@@ -131,7 +131,7 @@ def loss_chart(training: Training) -> LossChart:
     usual = values[int(0.97 * (len(values) - 1))] if values else 1.0
     top = nice_ticks(min([0.0, *values]), max(usual * 1.1, 1e-6), about=4)
     low, high = top[0], top[-1]
-    right, ground = LOSS_WIDTH - 8, LOSS_HEIGHT - LOSS_BOTTOM
+    right, ground = LOSS_WIDTH - 14, LOSS_HEIGHT - LOSS_BOTTOM
 
     def points(curve: Curve) -> str:
         pairs = [
