@@ -13,7 +13,7 @@ from time import process_time
 
 import numpy as np
 
-from fusion_dates import SCALE, read
+from fusion_dates import SCALE, apart, read
 from fusion_measures import classical, peer_geomedian
 from table_text import Table, report
 
@@ -27,6 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--dates", default="6,12,30")
+    parser.add_argument("--held-out", default="", help="A date: the eight around it are fused and set against it.")
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -39,8 +40,27 @@ def main() -> None:
         chosen = np.linspace(0, len(paths) - 1, number).round().astype(int)
         stack = np.stack([read(paths[i]) for i in chosen]).astype(np.float32)
         rows.append(compared(stack, peer, options.turns))
+    tables = [held_out(options.data / f"{options.held_out}.tif", paths, peer)] if options.held_out else []
     table = Table("geometric median; differences in units of 0.0001 reflectance", COLUMNS, tuple(rows))
-    report([table], about={"pixels": stack[0, 0].size, "turns": options.turns}, path=options.json)
+    report([table, *tables], about={"pixels": stack[0, 0].size, "turns": options.turns}, path=options.json)
+
+
+def held_out(reference: Path, paths: list[Path], peer) -> Table:
+    """How far both are from a date that took no part, and from each other."""
+    others = sorted((path for path in paths if path != reference), key=lambda path: apart(path, reference))[:8]
+    stack, truth = np.stack([read(path) for path in others]).astype(np.float32), read(reference)
+    made = {"ours": classical("geomedian", stack), "geomad": peer(stack)}
+    rows = tuple(
+        (
+            name,
+            float(np.sqrt(((stack - point) ** 2).sum(axis=1)).sum(axis=0).mean()),
+            float(np.abs(point - truth).mean()),
+            float(np.abs(point - made["geomad"]).mean()),
+        )
+        for name, point in made.items()
+    )
+    heads = ("method", "mean sum of distances", "L1 to the date", "L1 to geomad")
+    return Table(f"eight dates around {reference.stem}, reflectance", heads, rows)
 
 
 def compared(stack: np.ndarray, peer, turns: int) -> tuple[float, ...]:
