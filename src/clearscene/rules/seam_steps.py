@@ -119,8 +119,8 @@ def _measure(tones: Plane, valid: NDArray[np.bool_], length: int) -> Steps:
     np.maximum(variance, 0, out=variance)
     variance += np.float32(NOISE)
     square /= variance
-    sureness = np.sqrt((square[..., 0] + square[..., 1] + square[..., 2]) * np.float32(length / CORRELATION))
-    known = count >= 0.9 * length
+    sureness = np.sqrt((square[..., 0] + square[..., 1] + square[..., 2]) * np.float32(1 / CORRELATION) * count)
+    known = count >= 0.8 * length
     sureness *= known
     return Steps(step, sureness, sureness / _background(sureness, known), known)
 
