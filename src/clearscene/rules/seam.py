@@ -26,7 +26,7 @@ Plane = NDArray[np.float32]
 
 SLOPES = 16
 """Directions between a row and a diagonal."""
-LARGEST = 2048
+LARGEST = 1280
 """Rows or columns of the picture in which seams are looked for, at most."""
 BESIDE = 2
 """Starts by which places of one line may differ: half a step of direction, over half a stretch."""
