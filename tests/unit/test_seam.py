@@ -104,6 +104,16 @@ def test_what_is_not_valid_has_no_say():
     assert not seams.mask[:, 300:].any()
 
 
+@pytest.mark.parametrize("gap", [10, 13, 16, 30])
+def test_a_seam_beside_what_is_not_valid_is_found(gap):
+    """What lies beyond is unknown, not black."""
+    distance = line_at(0)
+    valid = distance < gap
+    data = np.where(valid, stepped(ground(1), distance, (14, 10, 12)), np.uint8(0))
+    share, _ = found_of(RULE.find(data, valid).mask, distance)
+    assert share > 0.3
+
+
 def test_turning_the_picture_turns_what_is_found():
     distance = line_at(20)
     picture = stepped(ground(8), distance, (14, 10, 12))
@@ -174,6 +184,13 @@ def test_a_picture_does_not_depend_on_the_windows(factor):
     blocks = valid[: 75 // factor * factor, : 101 // factor * factor]
     blocks = blocks.reshape(75 // factor, factor, 101 // factor, factor).all(axis=(1, 3))
     assert np.array_equal(whole.valid[: 75 // factor, : 101 // factor], blocks)
+
+
+def test_the_last_pixels_of_a_picture_are_valid_where_the_scene_ends():
+    picture = ReducedPicture(9, 9, n_bands=1, factor=4)
+    picture.add(Window(0, 0, 9, 9), np.full((1, 9, 9), 7, np.uint8), np.ones((9, 9), np.bool_))
+    assert picture.valid.all()
+    assert (picture.display == 7).all()
 
 
 def test_marks_lie_on_the_scene():

@@ -62,7 +62,7 @@ class Inspector:
     rules: dict[str, Rule]
     """By the name of the type that the rule finds."""
     seam: SeamRule | None
-    """Looks at a picture of the whole scene; None if stitching traces are not wanted, or the model finds them."""
+    """Looks at a picture of the whole scene, unless the model finds them; None if stitching traces are not wanted."""
     model: Model | None
     """For the region and boundary types; None if no model is installed or none is needed."""
     learned_types: tuple[DefectType, ...]
@@ -82,8 +82,7 @@ def prepare(options: InspectOptions) -> Inspector:
     standard, model = load_standard(options.standard), load_model(options)
     rules = {rule.name: rule for rule in every if rule.name in wanted}
     learned_types = model_types(model, options.types)
-    by_rule = wanted - {kind.name for kind in learned_types}
-    seam = SeamRule() if SeamRule.name in by_rule else None
+    seam = SeamRule() if SeamRule.name in wanted else None
     if not rules and seam is None and not learned_types:
         raise OptionError(
             f"Nothing here can find {', '.join(sorted(wanted))}.",
@@ -124,7 +123,9 @@ class _Job:
     @cached_property
     def seams(self) -> SeamSearch:
         """The search for stitching traces."""
-        return SeamSearch(self.inspector.seam, self.scene.grid, n_bands=len(self._shown_bands()))
+        by_model = BY_NAME[SeamRule.name].id in self._detectors_by_model()
+        rule = None if by_model else self.inspector.seam
+        return SeamSearch(rule, self.scene.grid, n_bands=len(self._shown_bands()))
 
     def run(self) -> Report:
         """All stages; the report is that of `report.json`."""
@@ -145,7 +146,7 @@ class _Job:
         if not self._detectors():  # a gray scene and a color model: nobody looked, so nothing is clean
             detection = replace(detection, inspected=Runs.empty(), inspected_m2=0.0)
         with self._stage("seams"):
-            seams = self.seams.find(workers=options.workers)
+            seams = self.seams.find(workers=fitting_workers(options.workers, options.memory_limit_mb))
         learned = self._learn(viewer)
         with self._stage("polygons"):
             regions = self._regions(detection, seams, learned)

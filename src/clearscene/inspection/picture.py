@@ -24,19 +24,19 @@ class ReducedPicture:
         self.display = np.zeros((n_bands, *shape), np.uint8)
         """(band, row, col): means of `factor` x `factor` px of the scene."""
         self.valid = np.zeros(shape, np.bool_)
-        """(row, col): True where all pixels below are valid."""
+        """(row, col): True where all pixels below are valid. What the last ones lack at the border is repeated."""
 
     def add(self, window: Window, display: NDArray[np.uint8], valid: NDArray[np.bool_]) -> None:
         """Take a window: display values (band, row, col) and valid (row, col) of its pixels."""
         factor, (height, width) = self.factor, valid.shape
         rest = (-height % factor, -width % factor)
-        whole = np.pad(valid.astype(np.float32), ((0, rest[0]), (0, rest[1])))
+        whole = np.pad(valid.astype(np.float32), ((0, rest[0]), (0, rest[1])), mode="edge")
         size = (whole.shape[1] // factor, whole.shape[0] // factor)
         top, left = round(window.row_off) // factor, round(window.col_off) // factor
         place = (slice(top, top + size[1]), slice(left, left + size[0]))
         self.valid[place] = cv2.resize(whole, size, interpolation=cv2.INTER_AREA) > 1 - 0.5 / factor**2
         for target, band in zip(self.display, display, strict=True):
-            padded = np.pad(band, ((0, rest[0]), (0, rest[1])))
+            padded = np.pad(band, ((0, rest[0]), (0, rest[1])), mode="edge")
             target[place] = cv2.resize(padded, size, interpolation=cv2.INTER_AREA)
 
     def on_scene(self, mask: NDArray[np.bool_], confidence: NDArray[np.float32]) -> Runs:

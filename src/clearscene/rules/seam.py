@@ -105,7 +105,7 @@ class SeamRule:
         Args:
             display: (band, row, col), red, green and blue, or one gray, as displayed.
             valid: (row, col).
-            workers: Threads; each holds about 100 bytes a pixel.
+            workers: Threads; each holds about 90 bytes a pixel.
         """
         mask, confidence = np.zeros(valid.shape, np.bool_), np.zeros(valid.shape, np.float32)
         if max(valid.shape) < self.shortest or not valid.any():

@@ -31,6 +31,8 @@ REACH = 25
 """Starts to both sides of a line that have a say."""
 NOISE = 0.5
 """Variance in squared levels that even the smoothest ground has, by rounding."""
+SEEN = 0.3
+"""Share of a wide strip that has to be valid to be compared."""
 STRIP, MARGIN = 384, 40
 """Starts that are measured at once, and those beside them that have a say: `REACH`, `GAP` and the strips of `near`."""
 CORRELATION = 1.5
@@ -100,10 +102,7 @@ def measure_steps(view: Sheared, length: int) -> Steps:
 
 def _measure(tones: Plane, valid: NDArray[np.bool_], length: int) -> Steps:
     near = np.asarray(cv2.blur(tones, (3, 1)), np.float32)
-    whole = cv2.erode(
-        valid.astype(np.uint8), np.ones((1, 8 * GAP + 1), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0
-    )
-    weight = whole.astype(np.float32)
+    weight = _whole(valid).astype(np.float32)
     across = np.zeros_like(near)
     np.subtract(near[:, 2 * GAP :], near[:, : -2 * GAP], out=across[:, GAP:-GAP])
     across *= weight[..., None]
@@ -129,20 +128,22 @@ def sides_agree(
     view: Sheared, steps: Steps, blocks: NDArray[np.intp], starts: NDArray[np.intp], length: int
 ) -> "Agreement":
     """How alike the two sides of the lines at (`blocks`, `starts`), (n,) each, are apart from the step."""
-    half = length // 2
+    half, last = length // 2, view.valid.shape[1] - 1
     along = blocks[:, None] + np.arange(-half, length - half)
     inside = (along >= 0) & (along < len(view.tones))
     along = np.clip(along, 0, len(view.tones) - 1)
-    bright = np.ascontiguousarray(view.tones[..., 0])
-    near = cv2.blur(bright, (3, 1))
-    last = bright.shape[1] - 1
-    weight = (inside & view.valid[along, starts[:, None]]).astype(np.float32)
+    near = cv2.blur(np.ascontiguousarray(view.tones[..., 0]), (3, 1))
+    weight = (inside & _whole(view.valid)[along, starts[:, None]]).astype(np.float32)
     sides = [near[along, np.clip(starts + offset, 0, last)[:, None]] for offset in _OFFSETS]
-    wide = cv2.blur(view.tones, (FAR, 1))
+    share = cv2.blur(view.valid.astype(np.float32), (FAR, 1), borderType=cv2.BORDER_CONSTANT)
+    known = np.asarray(view.tones * view.valid[..., None], np.float32)
+    wide = cv2.blur(known, (FAR, 1), borderType=cv2.BORDER_CONSTANT) / np.maximum(share, 1e-3)[..., None]
     apart = GAP + FAR // 2 + 1
-    ahead, behind = (wide[along, np.clip(starts + at, 0, last)[:, None]] for at in (apart, -apart))
-    total = np.maximum(weight.sum(axis=1), 1)[:, None]
-    far_step = ((ahead - behind) * weight[..., None]).sum(axis=1) / total
+    places = [(along, np.clip(starts + at, 0, last)[:, None]) for at in (apart, -apart)]
+    ahead, behind = (wide[place] for place in places)
+    seen = weight * np.logical_and(*(share[place] > SEEN for place in places))
+    total = np.maximum(seen.sum(axis=1), 1)[:, None]
+    far_step = ((ahead - behind) * seen[..., None]).sum(axis=1) / total
     return Agreement.of(sides, weight, step=steps.step[blocks, starts], far_step=far_step)
 
 
@@ -190,6 +191,14 @@ class Agreement:
             slant=sum(np.abs(mean(s)) for s in slopes) / (np.sqrt(size2) + np.float32(0.1)),
             carry=(far_step * step).sum(axis=1) / (size2 + np.float32(0.1)),
         )
+
+
+def _whole(valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Places (block, start) beside which all is valid that is compared near the line."""
+    near = cv2.erode(
+        valid.astype(np.uint8), np.ones((1, 8 * GAP + 1), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0
+    )
+    return np.asarray(near > 0)
 
 
 def _along(plane: NDArray[np.floating], length: int) -> Plane:
