@@ -8,7 +8,7 @@ from typing import Any
 from clearscene.benchmark.results import Model
 from clearscene.errors import ClearsceneError, ResultError
 
-__all__ = ["Wanted", "facts_of", "wanted_of_run"]
+__all__ = ["Wanted", "facts_of", "is_of_instances", "wanted_of_run"]
 
 FLOAT_BYTES = 4
 
@@ -30,16 +30,31 @@ def wanted_of_run(folder: Path) -> Wanted:
     Raises:
         ResultError: The folder holds no training of a semantic network.
     """
-    path = folder / "config.toml"
-    try:
-        spec: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))["network"]
-    except (OSError, ValueError, KeyError) as error:
-        raise ResultError(
-            f"{path} is no config of a training: {error}.", hint="Name the --out folder of `clearscene train`."
-        ) from error
+    spec = _config(folder)["network"]
     classes = spec.get("classes", ("clear", "cloud"))
     n_classes = 1 if len(classes) == 2 else len(classes)
     return Wanted(str(spec.get("name", "")), str(spec.get("form", "paper")), tuple(spec.get("bands", ())), n_classes)
+
+
+def is_of_instances(folder: Path) -> bool:
+    """True if a training folder holds YOLOv8 trained on instances; its config says so, not files that lie there.
+
+    Raises:
+        ResultError: The folder holds no training of a semantic network.
+    """
+    return "instances" in _config(folder)
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    """The config of a training, with its section `network`."""
+    path = folder / "config.toml"
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        return values | {"network": dict(values["network"])}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ResultError(
+            f"{path} is no config of a training: {error}.", hint="Name the --out folder of `clearscene train`."
+        ) from error
 
 
 def facts_of(name: str, kind: str, wanted: Wanted) -> Model:

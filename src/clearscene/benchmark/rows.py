@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from clearscene.benchmark.classes import needed, summed
 from clearscene.benchmark.masker_row import load_masker_row
-from clearscene.benchmark.network_facts import Wanted, facts_of, wanted_of_run
+from clearscene.benchmark.network_facts import Wanted, facts_of, is_of_instances, wanted_of_run
 from clearscene.benchmark.onnx_row import load_onnx_row
 from clearscene.benchmark.results import Model
 from clearscene.benchmark.sky_row import load_sky_row
@@ -111,7 +111,7 @@ def _semantic(name: str, run: Path, positive: tuple[str, ...], *, device: str, t
             hint='Install it with: pip install "clearscene[train]"',
         ) from error
     torch.set_num_threads(threads)
-    if (run / INSTANCES).is_file():
+    if is_of_instances(run):
         return SemanticRow(name, InstanceNet(run / INSTANCES), positive)
     net = load_semantic(run, device=str(choose_device(device)))
     return SemanticRow(name, net, positive, is_whole=net.config.semantic.view == "whole")

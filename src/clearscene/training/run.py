@@ -26,12 +26,13 @@ from clearscene.training.course import open_sets
 from clearscene.training.device import Team, choose_device
 from clearscene.training.export.toml_text import to_toml
 from clearscene.training.loop import Outcome, Reporter, Trainer
+from clearscene.training.networks.yolo_instances import INSTANCES
 from clearscene.training.record import RECORD, describe_run, write_record
 
 __all__ = ["train"]
 
 CONFIG = "config.toml"
-FILES = (CONFIG, RECORD, "train.csv", "val.csv", "curves.png", BEST, LAST)
+FILES = (CONFIG, RECORD, "train.csv", "val.csv", "curves.png", BEST, LAST, INSTANCES)
 
 FREE = frozenset(
     {"run.workers", "run.threads", "run.device", "run.save_minutes", "run.tensorboard", "run.patience"}

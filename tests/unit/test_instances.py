@@ -1,0 +1,43 @@
+"""YOLOv8 trained on instances, around ultralytics: what is loaded, what is passed on, what is refused."""
+
+import pytest
+
+pytest.importorskip("torch", reason="the train extra is not installed")
+
+from clearscene.benchmark import rows
+from clearscene.benchmark.suite import ModelEntry
+from clearscene.training import semantic_predict
+from clearscene.training.networks import yolo_instances
+from clearscene.training.run import _make_folder
+
+OF_INSTANCES = '[network]\nname = "yolov8-seg"\n[instances]\nfolder = "x"\n'
+
+
+class Loaded:
+    """Stands for a network; keeps what it was made with."""
+
+    def __init__(self, *given, **named):
+        self.given, self.named = given, named
+        self.config = type("Config", (), {"semantic": type("Section", (), {"view": "chip"})})
+
+
+def row_of(folder, monkeypatch, *, device="cpu"):
+    monkeypatch.setattr(yolo_instances, "InstanceNet", type("Instances", (Loaded,), {}))
+    monkeypatch.setattr(semantic_predict, "load_semantic", type("Pixels", (Loaded,), {}))
+    entry = ModelEntry(name="x", network="unet")
+    return rows.load_row(entry, run=folder, positive=("cloud",), kind="toa", device=device, threads=1)
+
+
+@pytest.mark.parametrize(("config", "loaded"), [('[network]\nname = "unet"\n', "Pixels"), (OF_INSTANCES, "Instances")])
+def test_the_config_says_what_a_folder_holds_whatever_an_earlier_training_left(tmp_path, monkeypatch, config, loaded):
+    (tmp_path / "config.toml").write_text(config, encoding="utf-8")
+    for name in ("instances.pt", "best.pt"):
+        (tmp_path / name).write_bytes(b"weights")
+    assert type(row_of(tmp_path, monkeypatch).net).__name__ == loaded
+
+
+def test_a_training_that_begins_anew_removes_the_instances_of_an_earlier_one(tmp_path):
+    (tmp_path / "instances.pt").write_bytes(b"weights")
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
+    _make_folder(tmp_path, resume=False, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
