@@ -1,5 +1,7 @@
 """YOLOv8 trained on instances, around ultralytics: what is loaded, what is passed on, what is refused."""
 
+from types import SimpleNamespace
+
 import pytest
 
 pytest.importorskip("torch", reason="the train extra is not installed")
@@ -7,7 +9,8 @@ pytest.importorskip("torch", reason="the train extra is not installed")
 from clearscene.benchmark import rows
 from clearscene.benchmark.suite import ModelEntry
 from clearscene.training import semantic_predict
-from clearscene.training.networks import yolo_instances
+from clearscene.training.networks import yolo_instances, yolo_training
+from clearscene.training.networks.yolo_training import InstanceTraining, _arguments, _TimeLimit
 from clearscene.training.run import _make_folder
 
 OF_INSTANCES = '[network]\nname = "yolov8-seg"\n[instances]\nfolder = "x"\n'
@@ -41,3 +44,28 @@ def test_a_training_that_begins_anew_removes_the_instances_of_an_earlier_one(tmp
     (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
     _make_folder(tmp_path, resume=False, overwrite=True)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "epochs", "hours"),
+    [
+        ({}, 300, None),
+        ({"epochs": 7}, 7, None),
+        ({"max_minutes": 30}, 300, 0.5),
+        ({"epochs": 7, "max_minutes": 30}, 7, None),
+    ],
+)
+def test_minutes_replace_epochs_only_where_none_are_chosen(tmp_path, chosen, epochs, hours):
+    passed = _arguments(InstanceTraining("set", ("cloud",), **chosen), tmp_path)
+    assert (passed["epochs"], passed["time"]) == (epochs, hours)
+
+
+def test_a_training_of_epochs_and_minutes_stops_after_the_minutes(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(yolo_training, "perf_counter", lambda: now[0])
+    limit, trainer = _TimeLimit(2.0), SimpleNamespace(stop=False)
+    limit.start(trainer)
+    for seconds, is_over in ((119, False), (121, True)):
+        now[0] = 100 + seconds
+        limit.look(trainer)
+        assert trainer.stop is is_over

@@ -27,6 +27,7 @@ __all__ = ["InstanceTraining", "train_instances"]
 
 WORK = "yolo"
 """Folder of what ultralytics reads and writes; its copies of the chips are removed at the end."""
+EPOCHS = 300
 LOSSES = ("box_loss", "seg_loss", "cls_loss", "dfl_loss")
 OPTIMIZERS = {"": "auto", "adam": "Adam", "adamw": "AdamW"}
 
@@ -39,8 +40,10 @@ class InstanceTraining:
     """Of the prepared set."""
     positive: tuple[str, ...]
     """Classes that make up the instances."""
-    epochs: int = 300
+    epochs: int | None = None
+    """None: as many as fit into `max_minutes`, or 300."""
     max_minutes: float | None = None
+    """With `epochs` the end, whichever comes first; the rate falls over `epochs`."""
     size: int = 256
     batch_size: int = 16
     optimizer: str = ""
@@ -79,6 +82,10 @@ def train_instances(chosen: InstanceTraining, out: Path, *, tell: Callable[[str,
     data = _written(chosen, work)
     model = models.YOLO(f"{MODEL}.pt" if chosen.pretrained else f"{MODEL}.yaml")
     model.add_callback("on_train_epoch_end", lambda trainer: tell(*_progress(trainer)))
+    if chosen.epochs and chosen.max_minutes:
+        limit = _TimeLimit(chosen.max_minutes)
+        model.add_callback("on_train_start", limit.start)
+        model.add_callback("on_train_batch_end", limit.look)
     began = perf_counter()
     model.train(data=str(data), **_arguments(chosen, work))
     minutes = (perf_counter() - began) / 60
@@ -136,8 +143,9 @@ def _arguments(chosen: InstanceTraining, work: Path) -> dict[str, Any]:
         "project": str(work.resolve()),
         "name": "run",
         "exist_ok": True,
-        "epochs": chosen.epochs,
-        "time": None if chosen.max_minutes is None else chosen.max_minutes / 60,
+        "epochs": chosen.epochs or EPOCHS,
+        # it makes ultralytics count epochs anew, whatever was chosen
+        "time": None if chosen.epochs or chosen.max_minutes is None else chosen.max_minutes / 60,
         "imgsz": chosen.size,
         "batch": chosen.batch_size,
         "patience": chosen.patience,
@@ -150,6 +158,22 @@ def _arguments(chosen: InstanceTraining, work: Path) -> dict[str, Any]:
         "verbose": False,
         **plain,
     }
+
+
+class _TimeLimit:
+    """Ends a training of ultralytics after so many minutes, in the midst of an epoch; it is validated all the same."""
+
+    def __init__(self, minutes: float) -> None:
+        self._seconds, self._began = minutes * 60, perf_counter()
+
+    def start(self, _: Any) -> None:
+        """The first epoch begins."""
+        self._began = perf_counter()
+
+    def look(self, trainer: Any) -> None:
+        """A step was taken."""
+        if perf_counter() - self._began > self._seconds:
+            trainer.stop = True
 
 
 def _progress(trainer: Any) -> tuple[str, float]:
