@@ -2,14 +2,20 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="the train extra is not installed")
 
+import torch
+
 from clearscene.benchmark import rows
 from clearscene.benchmark.suite import ModelEntry
+from clearscene.errors import TrainingError
 from clearscene.training import semantic_predict
-from clearscene.training.networks import yolo_instances, yolo_training
+from clearscene.training.config import RunConfig
+from clearscene.training.networks import yolo, yolo_instances, yolo_training
+from clearscene.training.networks.yolo_instances import InstanceNet
 from clearscene.training.networks.yolo_training import InstanceTraining, _arguments, _TimeLimit
 from clearscene.training.run import _make_folder
 
@@ -69,3 +75,37 @@ def test_a_training_of_epochs_and_minutes_stops_after_the_minutes(monkeypatch):
         now[0] = 100 + seconds
         limit.look(trainer)
         assert trainer.stop is is_over
+
+
+class Answering:
+    """Stands for a model of ultralytics that finds nothing; keeps what it was asked with."""
+
+    def __init__(self, _):
+        self.asked = {}
+
+    def predict(self, pixels, **named):
+        self.asked = named
+        return [SimpleNamespace(masks=None)]
+
+
+def test_instances_answer_on_the_device_that_was_chosen(tmp_path, monkeypatch):
+    monkeypatch.setattr(yolo, "ultralytics", lambda _: SimpleNamespace(YOLO=Answering))
+    monkeypatch.setattr(yolo_instances, "mend_suppression", lambda: None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    (tmp_path / "instances.pt").write_bytes(b"weights")
+    for name, passed in (("cpu", "cpu"), ("cuda:1", "cuda:1"), ("auto", "cuda:0")):
+        net = InstanceNet(tmp_path / "instances.pt", device=name)
+        assert not net.predict(np.zeros((3, 5, 7), np.float32)).any()
+        assert net.model.asked["device"] == passed
+    with pytest.raises(TrainingError, match="2 CUDA devices"):
+        InstanceNet(tmp_path / "instances.pt", device="cuda:2")
+
+
+def test_the_device_of_the_suite_reaches_instances(tmp_path, monkeypatch):
+    (tmp_path / "config.toml").write_text(OF_INSTANCES, encoding="utf-8")
+    assert row_of(tmp_path, monkeypatch, device="cuda:1").net.named == {"device": "cuda:1"}
+
+
+def test_instances_are_trained_where_other_networks_are():
+    assert InstanceTraining("set", ("cloud",)).device == RunConfig().device

@@ -112,7 +112,7 @@ def _semantic(name: str, run: Path, positive: tuple[str, ...], *, device: str, t
         ) from error
     torch.set_num_threads(threads)
     if is_of_instances(run):
-        return SemanticRow(name, InstanceNet(run / INSTANCES), positive)
+        return SemanticRow(name, InstanceNet(run / INSTANCES, device=device), positive)
     net = load_semantic(run, device=str(choose_device(device)))
     return SemanticRow(name, net, positive, is_whole=net.config.semantic.view == "whole")
 

@@ -60,21 +60,24 @@ class InstanceNet:
 
     Args:
         file: What ultralytics' training wrote, `best.pt`.
+        device: Where it answers: auto, cpu, cuda or cuda:N.
         least: Instances below this confidence are left out.
 
     Raises:
-        TrainingError: There is no such file.
+        TrainingError: There is no such file or device.
         MissingExtraError: ultralytics is not installed.
     """
 
     bands = ("red", "green", "blue")
     classes = ("clear", "cloud")
 
-    def __init__(self, file: Path, *, least: float = LEAST_CONFIDENCE) -> None:
+    def __init__(self, file: Path, *, device: str = "auto", least: float = LEAST_CONFIDENCE) -> None:
+        from clearscene.training.device import choose_device
         from clearscene.training.networks.yolo import ultralytics
 
         if not file.is_file():
             raise TrainingError(f"{file} does not exist.", hint="Name the best.pt of a training of ultralytics.")
+        self.device = str(choose_device(device))
         self.model: Any = ultralytics("models").YOLO(str(file))
         mend_suppression()
         self.least = least
@@ -85,7 +88,9 @@ class InstanceNet:
         levels = np.rint(image.clip(0, 1) * 255).astype(np.uint8)
         pixels = np.ascontiguousarray(levels[::-1].transpose(1, 2, 0))  # ultralytics reads blue, green, red
         size = [-(-side // 32) * 32 for side in (height, width)]
-        (found,) = self.model.predict(pixels, imgsz=size, conf=self.least, retina_masks=True, verbose=False)
+        (found,) = self.model.predict(
+            pixels, imgsz=size, conf=self.least, retina_masks=True, verbose=False, device=self.device
+        )
         if found.masks is None:
             return np.zeros((1, height, width), np.float32)
         chances, masks = (part.cpu().numpy().astype(np.float32) for part in (found.boxes.conf, found.masks.data))

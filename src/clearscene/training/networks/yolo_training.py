@@ -54,7 +54,8 @@ class InstanceTraining:
     pretrained: bool = False
     max_val_chips: int | None = None
     threads: int | None = None
-    device: str = "cpu"
+    device: str = "auto"
+    """Auto, cpu, cuda or cuda:N."""
     seed: int = 0
 
 
@@ -90,7 +91,7 @@ def train_instances(chosen: InstanceTraining, out: Path, *, tell: Callable[[str,
     model.train(data=str(data), **_arguments(chosen, work))
     minutes = (perf_counter() - began) / 60
     shutil.copyfile(work / "run" / "weights" / "best.pt", out / INSTANCES)
-    _write_records(chosen, out, n_batches=len(model.trainer.train_loader), minutes=minutes)
+    _write_records(chosen, out, trainer=model.trainer, minutes=minutes)
     for name in ("images", "labels"):
         shutil.rmtree(work / name)
 
@@ -181,8 +182,9 @@ def _progress(trainer: Any) -> tuple[str, float]:
     return f"epoch {trainer.epoch + 1}", float(min(1.0, done))
 
 
-def _write_records(chosen: InstanceTraining, out: Path, *, n_batches: int, minutes: float) -> None:
+def _write_records(chosen: InstanceTraining, out: Path, *, trainer: Any, minutes: float) -> None:
     """What `clearscene train` leaves, as far as it is known: losses by step, the network, how it ended."""
+    n_batches = len(trainer.train_loader)
     with (out / WORK / "run" / "results.csv").open(encoding="utf-8", newline="") as stream:
         rows = [{key.strip(): value for key, value in row.items()} for row in csv.DictReader(stream)]
     for split in ("train", "val"):
@@ -196,5 +198,5 @@ def _write_records(chosen: InstanceTraining, out: Path, *, n_batches: int, minut
     (out / "config.toml").write_text(to_toml({"network": network, "instances": asdict(chosen)}), encoding="utf-8")
     scores = [float(row["metrics/mAP50-95(M)"]) for row in rows]
     outcome = {"reason": "done", "step": len(rows) * n_batches, "minutes": minutes, "best": max(scores)}
-    record = {"outcome": outcome, "hardware": {"device": chosen.device}}
+    record = {"outcome": outcome, "hardware": {"device": str(trainer.device)}}
     (out / "run.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
