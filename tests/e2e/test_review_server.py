@@ -161,6 +161,19 @@ def test_two_pages_on_one_file(page, run):
         assert page.post("/api/undo").status == 200
 
 
+def test_an_undo_does_not_take_back_what_a_second_reviewer_has_confirmed(page, run):
+    with serving(run, reviewer="Wang") as other:
+        page.edit("status", 1, 2, status="accepted")
+        assert other.edit("status", 1, status="accepted").status == 200
+        refused = page.post("/api/undo")
+        assert (refused.status, refused.code) == (409, "conflict")
+        assert [rows_of(run)[key]["status"] for key in (1, 2)] == ["accepted", "accepted"]
+        assert page.get("/api/state").json["version"] == 2
+        assert other.post("/api/undo").status == 200  # Wang takes back their own word
+        assert page.post("/api/undo").status == 200
+        assert [rows_of(run)[key]["status"] for key in (1, 2)] == ["proposed", "proposed"]
+
+
 def test_what_qgis_changes_meanwhile_is_seen_and_kept(page, run):
     page.edit("status", 1, status="accepted")
     with edit_geopackage(run / "defects.gpkg") as database:  # as QGIS: one column of the type, a new polygon without id

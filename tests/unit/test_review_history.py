@@ -1,7 +1,9 @@
 """The history of a review: what can be undone, and what it leads to."""
 
+import pytest
+
 from clearscene.review.features import Change
-from clearscene.review.history import Entry, replay, stacks, undone_numbers
+from clearscene.review.history import Entry, replay, said_since, stacks, undone_numbers
 
 
 def entry(seq, action="accept", *, who="Li", target=None, changes=()):
@@ -35,6 +37,35 @@ def test_nobody_undoes_what_another_did():
 def test_entries_that_stand_undone():
     entries = [entry(1), entry(2), entry(3, "undo", target=2), entry(4, "undo", target=1), entry(5, "redo", target=1)]
     assert undone_numbers(entries) == {2}
+
+
+ACCEPTED = [Change(1, {"status": "accepted"}, {"status": "accepted"})]
+REMARKED = [Change(1, {"remark": ""}, {"remark": "x"})]
+
+
+@pytest.mark.parametrize(
+    ("later", "keys"),
+    [
+        ([entry(2, who="Wang", changes=ACCEPTED)], {1}),
+        ([entry(2, who="Li", changes=ACCEPTED)], set()),
+        ([entry(2, "outside", who="", changes=ACCEPTED)], set()),
+        ([entry(2, "remark", who="Wang", changes=REMARKED)], set()),
+        ([entry(2, who="Wang", changes=ACCEPTED), entry(3, "undo", who="Wang", target=2, changes=ACCEPTED)], set()),
+        (
+            [
+                entry(2, who="Wang", changes=ACCEPTED),
+                entry(3, "undo", who="Wang", target=2, changes=ACCEPTED),
+                entry(4, "redo", who="Wang", target=2, changes=ACCEPTED),
+            ],
+            {1},
+        ),
+        # what Wang said before Li did it again was there then
+        ([entry(2, "undo", target=1), entry(3, who="Wang", changes=ACCEPTED), entry(4, "redo", target=1)], set()),
+    ],
+)
+def test_a_status_that_another_person_has_said_since_stands_until_they_undo_it(later, keys):
+    first = entry(1, changes=ACCEPTED)
+    assert said_since([entry(0, who="Wang", changes=ACCEPTED), first, *later], first) == keys
 
 
 def test_replay_applies_what_came_changed_and_went():

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from clearscene.errors import ConflictError
 from clearscene.review.features import Change, Layout, State
+from clearscene.review.history import Entry, said_since
 from clearscene.review.outside import differs
 
 __all__ = ["check_fresh", "check_untouched"]
@@ -34,19 +35,31 @@ def check_fresh(
         )
 
 
-def check_untouched(changes: Sequence[Change], states: Mapping[int, State], layout: Layout) -> None:
-    """Refuse to undo or redo where a feature is not as the gesture left it.
+def check_untouched(
+    changes: Sequence[Change], states: Mapping[int, State], layout: Layout, *, entry: Entry, entries: Sequence[Entry]
+) -> None:
+    """Refuse to undo or redo where a feature is not as the gesture left it, or another person has confirmed its status.
+
+    Args:
+        changes: What is to be done.
+        states: The features that are there.
+        layout: Which columns they have.
+        entry: The gesture that is undone or redone.
+        entries: The whole history.
 
     Raises:
         ConflictError: As said.
     """
+    said = said_since(entries, entry)
     for change in changes:
         state = states.get(change.key)
-        if (state is None) != (change.before is None) or (
+        is_other = (state is None) != (change.before is None) or (
             state is not None and change.before is not None and differs(state, change.before, layout)
-        ):
+        )
+        has_status = "status" in (change.before or change.after or {})
+        if is_other or (has_status and change.key in said):
             raise ConflictError(
-                f"Finding {change.key} was changed since by somebody else, so this cannot be taken back.",
+                f"Finding {change.key} was changed or confirmed since by somebody else, so this cannot be taken back.",
                 hint="Look at its history.",
                 keys=tuple(c.key for c in changes),
             )

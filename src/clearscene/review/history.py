@@ -24,6 +24,7 @@ __all__ = [
     "read_entries",
     "replay",
     "said_by",
+    "said_since",
     "set_meta",
     "stacks",
     "undone_numbers",
@@ -156,6 +157,18 @@ def stacks(entries: Iterable[Entry], who: str) -> tuple[list[Entry], list[Entry]
 def said_by(entries: Iterable[Entry]) -> dict[int, str]:
     """Who said the status that stands, by feature id; "" where that was another program."""
     return {change.key: entry.who for entry in entries for change in entry.changes if "status" in (change.after or {})}
+
+
+def said_since(entries: Sequence[Entry], entry: Entry) -> set[int]:
+    """Feature ids whose status another person has said since a gesture was last done, undone or redone.
+
+    Saying the same as the gesture counts. What that person has undone does not, nor what another program did.
+    """
+    gone = undone_numbers(entries)
+    since = max(e.seq for e in entries if entry.seq in (e.seq, e.target))
+    later = [e for e in entries if e.seq > since and e.who not in ("", entry.who)]
+    standing = [e for e in later if (e.seq if e.target is None else e.target) not in gone]
+    return {change.key for e in standing for change in e.changes if "status" in (change.after or {})}
 
 
 def undone_numbers(entries: Sequence[Entry]) -> set[int]:

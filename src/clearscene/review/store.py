@@ -268,8 +268,8 @@ class ReviewStore:
     def _again(
         self, database: sqlite3.Connection, action: str, entry: Entry, changes: Sequence[Change], client: str
     ) -> Outcome:
-        """Undo or redo an entry, if its features still are as the other of the two left them."""
-        check_untouched(changes, self.states, self.layout)
+        """Undo or redo an entry, if nobody has touched its features since the other of the two."""
+        check_untouched(changes, self.states, self.layout, entry=entry, entries=self.entries)
         return self._keep(database, action, changes, client=client, target=entry.seq)
 
     def _ground(self, database: sqlite3.Connection) -> Ground:
