@@ -20,6 +20,7 @@ pytest.importorskip("fastapi", reason="needs the extra `review`")
 from clearscene.errors import OutputError
 from clearscene.inspection.rescore import rescore
 from clearscene.inspection.run_folder import open_run
+from clearscene.review.app import _code_of
 from clearscene.review.gpkg_file import ReviewFile
 from clearscene.review.store import ReviewStore
 from clearscene.vector.geopackage import edit as edit_geopackage
@@ -240,6 +241,15 @@ def test_a_file_that_another_program_holds_is_said_to_be_locked(page, run, monke
     assert page.edit("status", 1, status="accepted").status == 200
 
 
+def test_a_file_that_another_program_holds_for_now_counts_as_writable(run):
+    with sqlite3.connect(run / "defects.gpkg", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        is_writable = ReviewFile(run / "defects.gpkg").is_writable
+        other.execute("ROLLBACK")
+    other.close()
+    assert is_writable
+
+
 @pytest.mark.parametrize(
     ("body", "word"),
     [
@@ -371,7 +381,7 @@ def test_a_run_that_cannot_be_written_is_shown_and_not_changed(run, monkeypatch)
 def test_a_file_or_folder_without_the_right_to_write_is_told_before_anything_is_done(modes, request):
     folder = Path(tempfile.mkdtemp())  # that of pytest is closed to others
     request.addfinalizer(lambda: shutil.rmtree(folder))
-    held = make_run(folder / "work")
+    held = make_run(folder / "unlocked")  # a path that has the word by which sqlite says that somebody else is writing
     for path in (folder, *folder.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
     assert ReviewStore(held, reviewer="Li").is_writable
@@ -383,8 +393,9 @@ def test_a_file_or_folder_without_the_right_to_write_is_told_before_anything_is_
         os.seteuid(65534)  # root may write everywhere
     try:
         assert not ReviewStore(held, reviewer="Li").is_writable
-        with pytest.raises(OutputError, match="read-only"):
+        with pytest.raises(OutputError, match="read-only") as told:
             rescore(held)
+        assert _code_of(told.value) == (403, "read_only")
     finally:
         if is_root:
             os.seteuid(0)

@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from clearscene.errors import ClearsceneError, ConflictError, OutputError, SceneError
 from clearscene.inspection.report import HTML_NAME
 from clearscene.review.bodies import AgainBody, CellBody, EditBody, ExportBody, SignBody, WalkBody
+from clearscene.review.gpkg_file import is_locked
 from clearscene.review.guard import App, Guard, Refusal, Scope
 from clearscene.review.service import Review
 from clearscene.review.tiles import Picture, PreparingError
@@ -192,7 +193,7 @@ def _code_of(error: ClearsceneError) -> tuple[int, str]:
     if isinstance(error, SceneError):
         return 410, "no_scene"
     if isinstance(error, OutputError):
-        if "locked" in error.message:
+        if is_locked(error):
             return 423, "locked"
         return (403, "read_only") if "read-only" in error.message else (500, "failed")
     return (422, "bad_request") if isinstance(error, ValueError) else (500, "failed")

@@ -12,7 +12,7 @@ from clearscene.review.history import Entry, ensure_tables, read_entries
 from clearscene.review.stamp import Stamp
 from clearscene.vector.geopackage import edit, unwritable
 
-__all__ = ["ReviewFile"]
+__all__ = ["ReviewFile", "is_locked"]
 
 TIMEOUT_S = 5.0
 """How long a gesture waits for another program that is writing."""
@@ -82,6 +82,14 @@ class ReviewFile:
             return layout, read_states(database, layout), entries
 
 
+def is_locked(error: OutputError) -> bool:
+    """Whether a GeoPackage could not be written only because another program holds it, by what sqlite said.
+
+    The message of the error is no sign: it holds the path, which may have any word in it.
+    """
+    return isinstance(error.__cause__, sqlite3.Error) and "locked" in str(error.__cause__)
+
+
 def _counts(database: sqlite3.Connection) -> bool:
     """Whether the end of a transaction adds to the count of the file; a write-ahead log leaves that alone."""
     (mode,) = database.execute("PRAGMA journal_mode").fetchone()
@@ -92,5 +100,5 @@ def _is_writable(path: Path) -> bool:
     try:
         check_writable(path)
     except OutputError as error:
-        return "locked" in str(error)
+        return is_locked(error)
     return True
