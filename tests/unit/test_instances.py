@@ -16,7 +16,7 @@ from clearscene.training import semantic_predict
 from clearscene.training.config import RunConfig
 from clearscene.training.networks import yolo, yolo_instances, yolo_training
 from clearscene.training.networks.yolo_instances import InstanceNet
-from clearscene.training.networks.yolo_training import InstanceTraining, _arguments, _TimeLimit
+from clearscene.training.networks.yolo_training import InstanceTraining, _arguments, _TimeLimit, train_instances
 from clearscene.training.run import _make_folder
 
 OF_INSTANCES = '[network]\nname = "yolov8-seg"\n[instances]\nfolder = "x"\n'
@@ -109,3 +109,14 @@ def test_the_device_of_the_suite_reaches_instances(tmp_path, monkeypatch):
 
 def test_instances_are_trained_where_other_networks_are():
     assert InstanceTraining("set", ("cloud",)).device == RunConfig().device
+
+
+@pytest.mark.parametrize(
+    ("chosen", "words"),
+    [({"lr": 0.01}, "lr = 0.01 has no effect"), ({"optimizer": "adam-amsgrad"}, "not trained with 'adam-amsgrad'")],
+)
+def test_what_would_have_no_effect_is_refused_before_anything_is_written(tmp_path, chosen, words):
+    with pytest.raises(TrainingError, match=words):
+        train_instances(InstanceTraining(str(tmp_path), ("cloud",), **chosen), tmp_path / "out", tell=print)
+    assert not (tmp_path / "out").exists()
+    InstanceTraining("set", ("cloud",), optimizer="adam", lr=0.01).check()

@@ -9,7 +9,7 @@ import csv
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -18,45 +18,17 @@ import cv2
 import numpy as np
 
 from clearscene.datasets.prepared import PreparedRecord, PreparedSet
-from clearscene.errors import DatasetError, TrainingError
+from clearscene.errors import DatasetError
 from clearscene.training.export.toml_text import to_toml
 from clearscene.training.networks.yolo import MODEL, ultralytics
 from clearscene.training.networks.yolo_instances import INSTANCES, InstanceNet, label_lines, mend_suppression
+from clearscene.training.networks.yolo_options import EPOCHS, OPTIMIZERS, InstanceTraining
 
 __all__ = ["InstanceTraining", "train_instances"]
 
 WORK = "yolo"
 """Folder of what ultralytics reads and writes; its copies of the chips are removed at the end."""
-EPOCHS = 300
 LOSSES = ("box_loss", "seg_loss", "cls_loss", "dfl_loss")
-OPTIMIZERS = {"": "auto", "adam": "Adam", "adamw": "AdamW"}
-
-
-@dataclass(frozen=True)
-class InstanceTraining:
-    """What can be chosen; the rest is ultralytics' own."""
-
-    folder: str
-    """Of the prepared set."""
-    positive: tuple[str, ...]
-    """Classes that make up the instances."""
-    epochs: int | None = None
-    """None: as many as fit into `max_minutes`, or 300."""
-    max_minutes: float | None = None
-    """With `epochs` the end, whichever comes first; the rate falls over `epochs`."""
-    size: int = 256
-    batch_size: int = 16
-    optimizer: str = ""
-    """Empty: ultralytics chooses it, and the rate."""
-    lr: float | None = None
-    patience: int = 50
-    augment: bool = True
-    pretrained: bool = False
-    max_val_chips: int | None = None
-    threads: int | None = None
-    device: str = "auto"
-    """Auto, cpu, cuda or cuda:N."""
-    seed: int = 0
 
 
 def train_instances(chosen: InstanceTraining, out: Path, *, tell: Callable[[str, float], None]) -> None:
@@ -66,12 +38,10 @@ def train_instances(chosen: InstanceTraining, out: Path, *, tell: Callable[[str,
 
     Raises:
         MissingExtraError: ultralytics is not installed.
-        TrainingError: The optimizer is unknown to it.
+        TrainingError: As `InstanceTraining.check`.
         DatasetError: A split shows no instance, a chip is broken, or the set lacks red, green or blue.
     """
-    if chosen.optimizer not in OPTIMIZERS:
-        known = ", ".join(name for name in OPTIMIZERS if name)
-        raise TrainingError(f"YOLOv8 is not trained with {chosen.optimizer!r} here.", hint=f"Use {known}, or none.")
+    chosen.check()
     import torch
 
     models = ultralytics("models")
