@@ -49,6 +49,6 @@ class InstanceTraining:
             raise TrainingError(f"YOLOv8 is not trained with {self.optimizer!r} here.", hint=f"Use {known}, or none.")
         if self.lr is not None and not self.optimizer:
             raise TrainingError(
-                f"lr = {self.lr:g} has no effect on YOLOv8 by instances: without `optimizer` the rate is ultralytics' own.",
+                f"lr = {self.lr:g} has no effect: without `optimizer` ultralytics chooses the rate of YOLOv8 itself.",
                 hint=f"Set `optimizer` to one of {known}, or leave `lr` out.",
             )
