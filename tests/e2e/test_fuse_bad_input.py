@@ -40,6 +40,18 @@ def test_an_unreadable_image_stops_or_is_left_out(tmp_path, paths):
         assert np.array_equal(one.read(), other.read())
 
 
+def test_a_result_of_other_images_is_not_handed_out(tmp_path, paths):
+    out, words = tmp_path / "f.tif", ("--workers", "1", "--method", "median")
+    clearscene("fuse", *paths, "--out", out, *words, check=0)
+    again = clearscene("fuse", *paths[::-1], "--out", out, *words, check=0)
+    assert "was there and was left" in again.stderr
+    other = clearscene("fuse", *paths, "--out", out, "--workers", "1", "--method", "mean", check=0)
+    assert "fused with other options" in other.stderr
+    refused = clearscene("fuse", *paths[:2], "--out", out, *words, check=2)
+    assert "fused from 3 other images" in refused.stderr
+    assert "--overwrite" in refused.stderr
+
+
 def test_an_image_that_breaks_off_in_the_middle_is_left_out(tmp_path, paths):
     cut = tmp_path / "2024-09-01.tif"
     big = np.tile(dates(1)[0], (1, 5, 5)).astype(np.uint8)

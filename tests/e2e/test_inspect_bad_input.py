@@ -127,6 +127,16 @@ def test_damage_is_counted_once_in_a_striped_file(tmp_path):
     assert lost == report.pixels.unreadable == 4 * 2800
 
 
+def test_a_scene_that_is_partly_unreadable_does_not_pass_in_a_script(tmp_path):
+    scene = write_scene(tmp_path / "torn.tif", ground(300, 700), options={"compress": "deflate", "blockysize": 4})
+    corrupt_block(scene, (20, 0))
+    words = ("--out", tmp_path / "out", "--types", "missing")
+    done = clearscene("inspect", scene, *words, "--fail-under", 10, check=1)
+    assert "fail, unreadable" in done.stdout
+    assert "too much is unreadable: torn" in done.stderr
+    clearscene("inspect", scene, *words, check=0)
+
+
 def test_palette_is_shown_in_its_colors(tmp_path):
     colors = {i: (i, 255 - i, (i * 7) % 256, 255) for i in range(256)}
     path = tmp_path / "palette.tif"

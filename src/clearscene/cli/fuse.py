@@ -9,12 +9,13 @@ from rich.console import Console
 
 from clearscene.cli.fuse_summary import print_fusion
 from clearscene.cli.progress import SceneProgress
-from clearscene.errors import OptionError
+from clearscene.errors import OptionError, OutputError
 from clearscene.fusion.options import FuseOptions
 from clearscene.fusion.plan import prepare_fuse
+from clearscene.fusion.result import FuseReport
 from clearscene.fusion.run import fuse_images
 from clearscene.fusion.staging import check_free, check_out, finished
-from clearscene.masking.inputs import find_products
+from clearscene.masking.inputs import absolute, find_products
 from clearscene.raster.bands import parse_bands
 
 __all__ = ["command"]
@@ -197,7 +198,9 @@ def _run(
     check_out(out, paths)
     done = None if overwrite else finished(out)
     if done is not None:
-        return print_fusion(done, out=out, fail_under=fail_under, was_done=True)
+        _check_same_images(done, paths, out)
+        differs = done.options != options.record()
+        return print_fusion(done, out=out, fail_under=fail_under, was_done=True, differs=differs)
     if not overwrite:
         check_free(out)
     prepared = prepare_fuse(options)
@@ -208,6 +211,16 @@ def _run(
         typer.echo("interrupted: nothing half-written is left", err=True)
         return 130
     return print_fusion(report, out=out, fail_under=fail_under)
+
+
+def _check_same_images(done: FuseReport, paths: Sequence[str], out: Path) -> None:
+    """Refuse to hand out a result of other images as if it were what was asked for."""
+    held = {record.path for record in done.images} | {record.path for record in done.skipped}
+    if held != {absolute(path) for path in paths}:
+        raise OutputError(
+            f"{out} is there already, fused from {len(held)} other images.",
+            hint="Choose another name with --out, or replace it with --overwrite.",
+        )
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -12,7 +12,9 @@ from clearscene.fusion.result import FuseReport, ImageRecord
 __all__ = ["print_fusion"]
 
 
-def print_fusion(report: FuseReport, *, out: Path, fail_under: float | None, was_done: bool = False) -> int:
+def print_fusion(
+    report: FuseReport, *, out: Path, fail_under: float | None, was_done: bool = False, differs: bool = False
+) -> int:
     """Print the images and the result, and return the exit code: 0 done, 1 too little is filled."""
     Console().print(_table(report))
     cost = report.cost
@@ -28,7 +30,7 @@ def print_fusion(report: FuseReport, *, out: Path, fail_under: float | None, was
     timing += "" if was_done or inspecting is None else f" and {inspecting:.1f} s of inspecting"
     typer.echo(f"{timing}, {cost.seconds_per_mpx:.3f} s/Mpx and image{memory}")
     typer.echo(f"fused: {out}")
-    _print_trouble(report, was_done=was_done)
+    _print_trouble(report, was_done=was_done, differs=differs)
     if fail_under is not None and report.filled_percent < fail_under:
         typer.echo(f"{report.filled_percent:.1f} % is less than {fail_under:g} % filled", err=True)
         return 1
@@ -62,10 +64,14 @@ def _cells(record: ImageRecord, *, has_scores: bool) -> list[str]:
     ]
 
 
-def _print_trouble(report: FuseReport, *, was_done: bool) -> None:
+def _print_trouble(report: FuseReport, *, was_done: bool, differs: bool) -> None:
     """Say on stderr what to know about the result."""
     if was_done:
-        typer.secho("warning: the result was there and was left as it is", fg="yellow", err=True)
+        typer.secho(
+            f"warning: the result was there{', fused with other options,' if differs else ''} and was left as it is",
+            fg="yellow",
+            err=True,
+        )
         typer.echo("hint: --overwrite fuses again.", err=True)
     for item in report.skipped:
         typer.secho(f"warning: left out: {item.error}", fg="yellow", err=True)

@@ -12,6 +12,7 @@ from clearscene.inspection.batch import Failure
 from clearscene.inspection.inputs import scene_name
 from clearscene.inspection.result import Report
 from clearscene.inspection.run import SceneResult
+from clearscene.inspection.scoring import MAX_UNREADABLE
 
 __all__ = ["print_batch"]
 
@@ -26,13 +27,17 @@ def print_batch(results: Sequence[SceneResult], *, index: Path | None, fail_unde
         typer.echo(f"report: {page}")
     for result in results:
         _print_trouble(result)
+    unread = [r for r in results if fail_under is not None and _is_unread(r)]
+    if unread:
+        names = ", ".join(scene_name(r.scene) for r in unread)
+        typer.echo(f"{len(unread)} of {len(results)} scenes cannot pass, too much is unreadable: {names}", err=True)
     low = [r for r in results if _is_low(r, fail_under)]
     if low:
         names = ", ".join(scene_name(r.scene) for r in low)
         typer.echo(f"{len(low)} of {len(results)} scenes score under {fail_under:g}: {names}", err=True)
     if any(isinstance(r.outcome, Failure) for r in results):
         return 2
-    return 1 if low else 0
+    return 1 if low or unread else 0
 
 
 def _print_trouble(result: SceneResult) -> None:
@@ -61,6 +66,12 @@ def _is_low(result: SceneResult, fail_under: float | None) -> bool:
     return fail_under is not None and isinstance(report, Report) and report.score.score < fail_under
 
 
+def _is_unread(result: SceneResult) -> bool:
+    """True if more of the scene is unreadable than a scene that passes may lack."""
+    report = result.outcome
+    return isinstance(report, Report) and report.pixels.unreadable > MAX_UNREADABLE * report.pixels.total
+
+
 def _table(results: Sequence[SceneResult]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("scene", overflow="fold")
@@ -76,9 +87,10 @@ def _cells(result: SceneResult) -> list[str]:
     if isinstance(report, Failure):
         return ["-", "[red]failed[/]", "-", "-", "-", "-"]
     draft = " (draft)" if report.score.is_draft else ""
+    grade = "fail, unreadable" if _is_unread(result) else f"{report.score.grade}{draft}"
     return [
         f"{report.score.score:.1f}",
-        f"{report.score.grade}{draft}",
+        grade,
         f"{sum(t.count for t in report.types)}",
         "was done" if result.was_skipped else f"{report.timing.seconds:.1f}",
         f"{report.timing.seconds_per_mpx:.2f}",

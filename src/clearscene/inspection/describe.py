@@ -121,7 +121,12 @@ def describe_unreadable(window: Window, reason: str) -> NotInspected:
 
 
 def types_left_out(
-    wanted: Sequence[DefectType], found: Container[int], *, needs_bands: Sequence[str] = (), is_small: bool = False
+    wanted: Sequence[DefectType],
+    found: Container[int],
+    *,
+    needs_bands: Sequence[str] = (),
+    silent: Container[str] = (),
+    is_small: bool = False,
 ) -> dict[str, Bilingual]:
     """Why each type that nobody looked for was left out, by type name.
 
@@ -129,17 +134,19 @@ def types_left_out(
         wanted: The types that were asked for.
         found: Ids of the types that a detector looked for.
         needs_bands: Bands that the installed model reads and the scene lacks; empty if it lacks none.
+        silent: Names of the types that the installed model answers for, but did not learn well enough.
         is_small: The scene is smaller than the shortest seam that the rule can tell.
     """
     if is_small and any(defect.name == SeamRule.name for defect in wanted):
-        rest = types_left_out(wanted, found, needs_bands=needs_bands)
+        rest = types_left_out(wanted, found, needs_bands=needs_bands, silent=silent)
         return rest | {SeamRule.name: say("small_for_seams", SeamRule().shortest)}
     asked = {defect.name for defect in wanted}
     words = list(map(word, needs_bands))
     lacking = Bilingual(en=", ".join(w.en for w in words), zh="、".join(w.zh for w in words))
     why = say("model_needs_bands", lacking) if words else say("no_model")
+    unlearned = why if words else say("model_silent")
     return {
-        defect.name: why if defect.name in asked else say("left_out_by_types")
+        defect.name: (unlearned if defect.name in silent else why) if defect.name in asked else say("left_out_by_types")
         for defect in TYPES
         if defect.id not in found
     }

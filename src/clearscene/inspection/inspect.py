@@ -182,6 +182,11 @@ class _Job:
             return ()
         return tuple(model.manifest.input.bands)
 
+    def _silent(self) -> tuple[str, ...]:
+        """Types that the model answers for, but did not learn well enough to be asked."""
+        screen = self.inspector.model.manifest.screen if self.inspector.model else None
+        return screen.silent if screen else ()
+
     def _shown_bands(self) -> tuple[str, ...]:
         """Names of the bands that detectors see: red, green and blue, or one gray."""
         return ("red", "green", "blue") if self.scene.is_color else ("gray",)

@@ -80,6 +80,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "amount_length_per_km2": ("{0} m per km²", "每平方千米 {0} 米"),
     # why a type was not looked for
     "no_model": ("no model for it is installed", "未安装可检查此类型的模型"),
+    "model_silent": ("the installed model did not learn it well enough", "已安装的模型对此类型学习不足"),
     "small_for_seams": (
         "the scene is under {0} px, too small for a seam to be told",
         "影像小于 {0} 像素，无法判断拼接痕迹",
