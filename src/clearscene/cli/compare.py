@@ -6,6 +6,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from clearscene.cli.console import table_console
 from clearscene.inspection.compare import Comparison, TypeComparison
 from clearscene.inspection.compare import compare as compare_run
 from clearscene.inspection.matching import MatchRule
@@ -59,7 +60,7 @@ def command(
     if as_json:
         typer.echo(comparison.model_dump_json(indent=2))
     else:
-        _print(comparison, Console())
+        _print(comparison, table_console())
         if out:
             typer.echo(f"layers missed and false: {out}")
 

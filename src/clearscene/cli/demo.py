@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from clearscene.cli.console import table_console
 from clearscene.cli.progress import SceneProgress
 from clearscene.cli.summary import print_batch
 from clearscene.inspection.inspect import prepare
@@ -36,7 +37,7 @@ def command(
     with SceneProgress(console, n_scenes=1, is_quiet=False) as progress:
         results = inspect_batch([str(scene)], out, inspector, overwrite=True, progress=progress)
     if isinstance(results[0].outcome, Report):
-        Console().print(_table(found_against_placed(results[0].folder / "classmap.tif", truth)))
+        table_console().print(_table(found_against_placed(results[0].folder / "classmap.tif", truth)))
     raise typer.Exit(print_batch(results, index=None, fail_under=None))
 
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from clearscene.cli.console import table_console
 from clearscene.fusion.result import FuseReport, ImageRecord
 
 __all__ = ["print_fusion"]
@@ -16,7 +16,7 @@ def print_fusion(
     report: FuseReport, *, out: Path, fail_under: float | None, was_done: bool = False, differs: bool = False
 ) -> int:
     """Print the images and the result, and return the exit code: 0 done, 1 too little is filled."""
-    Console().print(_table(report))
+    table_console().print(_table(report))
     cost = report.cost
     memory = "" if cost.peak_memory_mb is None else f", peak {cost.peak_memory_mb:.0f} MB"
     typer.echo(

@@ -1,14 +1,13 @@
 """What a batch of masks prints at the end: a line a scene on stdout, what went wrong on stderr, the exit code."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from clearscene.cli.console import table_console
 from clearscene.inspection.batch import Failure
 from clearscene.masking.inputs import product_name
 from clearscene.masking.result import Agreement, LooksRecord, MaskReport
@@ -16,13 +15,10 @@ from clearscene.masking.run import MaskOutcome
 
 __all__ = ["print_masks"]
 
-WIDEST = 1000
-"""Columns of a line that no terminal shows."""
-
 
 def print_masks(outcomes: Sequence[MaskOutcome], *, out: Path, fail_under: float | None) -> int:
     """Print the scenes and return the exit code: 0 done, 1 too little is clear, 2 a scene failed."""
-    _console().print(_table(outcomes))
+    table_console().print(_table(outcomes))
     for outcome in outcomes:
         _print_more(outcome)
     typer.echo(f"masks: {out}")
@@ -39,11 +35,6 @@ def print_masks(outcomes: Sequence[MaskOutcome], *, out: Path, fail_under: float
     if failed:
         return 2
     return 1 if low else 0
-
-
-def _console() -> Console:
-    """As wide as the terminal; into a file or a pipe a row is one line, however long its name."""
-    return Console() if sys.stdout.isatty() else Console(width=WIDEST)
 
 
 def _is_low(outcome: MaskOutcome, fail_under: float | None) -> bool:
@@ -108,7 +99,7 @@ def _print_agreement(stem: str, found: Agreement) -> None:
         table.add_column(f"mask: {name.replace('_', ' ')}", justify="right")
     for name, row in zip(found.classes, found.table, strict=True):
         table.add_row(name.replace("_", " "), *(f"{count:,}" for count in row))
-    _console().print(table)
+    table_console().print(table)
     ious = ", ".join(f"{name} {'-' if value is None else f'{value:.3f}'}" for name, value in found.iou.items())
     typer.echo(f"intersection over union: {ious}; {found.unknown:,} pixels not known to {found.qa}\n")
 

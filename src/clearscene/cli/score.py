@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from clearscene.cli.console import table_console
 from clearscene.inspection.report import HTML_NAME
 from clearscene.inspection.report_texts import NARROW_SPACE, Texts
 from clearscene.inspection.rerender import check_scene, rerender, rerender_index
@@ -56,7 +57,7 @@ def command(
         record = report.model_dump(mode="json", include={"score", "types", "units", "changes"})
         typer.echo(json.dumps(record, ensure_ascii=False, indent=2))
     else:
-        _print(report, report.changes[n_before:], Console())
+        _print(report, report.changes[n_before:], table_console())
         typer.echo(f"report: {page}")
     if fail_under is not None and report.score.score < fail_under:
         typer.echo(f"The score {report.score.score:g} is under {fail_under:g}.", err=True)

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from clearscene.cli.console import table_console
 from clearscene.cli.progress import SceneProgress
 from clearscene.sky.inputs import find_photos
 from clearscene.sky.options import SkyOptions, Target
@@ -109,7 +110,7 @@ def command(  # an option of the command line is a parameter here: there is no s
     if as_json:
         typer.echo((out / RECORD).read_text(encoding="utf-8"), nl=False)
     else:
-        Console().print(_table(batch))
+        table_console().print(_table(batch))
         typer.echo(f"masks: {out}")
     raise typer.Exit(_tell(batch))
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from clearscene.cli.console import table_console
 from clearscene.inspection.batch import Failure
 from clearscene.inspection.inputs import scene_name
 from clearscene.inspection.result import Report
@@ -22,7 +22,7 @@ def print_batch(results: Sequence[SceneResult], *, index: Path | None, fail_unde
 
     `index` is the page of the batch, where there is one; otherwise the report of the scene is named.
     """
-    Console().print(_table(results))
+    table_console().print(_table(results))
     for page in [index] if index else [r.folder / "report.html" for r in results if isinstance(r.outcome, Report)]:
         typer.echo(f"report: {page}")
     for result in results:
