@@ -18,6 +18,8 @@ PRECEDENCE = (THICK, SHADOW, THIN)
 """Where two buffers meet, the first has the pixel."""
 
 WINDOW = 2048
+TINY = 1e-9
+"""Pixels by which a radius may fall short of a whole one by rounding."""
 STEPS_AT_ONCE = 64
 """Shifted copies of the runs that are held at once."""
 
@@ -52,8 +54,10 @@ def grow(mask: NDArray[np.bool_], radius: tuple[float, float]) -> NDArray[np.boo
         return mask
     down, across = radius
     grown, held = runs, []
-    for step in range(-min(int(down), height), min(int(down), height) + 1):
-        reach = int(across * math.sqrt(max(0.0, 1 - (step / down) ** 2)) + 1e-9) if step else int(across)
+    last = min(int(down + TINY), height)
+    for step in range(-last, last + 1):
+        share = math.sqrt(max(0.0, 1 - (step / down) ** 2)) if step else 1.0
+        reach = int(across * share + TINY)
         held.append(_moved(runs, step, reach, height=height, width=width))
         if len(held) == STEPS_AT_ONCE:
             grown, held = Runs.union([grown, *held]), []
