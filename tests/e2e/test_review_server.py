@@ -20,6 +20,7 @@ pytest.importorskip("fastapi", reason="needs the extra `review`")
 from clearscene.errors import OutputError
 from clearscene.inspection.rescore import rescore
 from clearscene.inspection.run_folder import open_run
+from clearscene.review.agreement import verdicts_of
 from clearscene.review.app import _code_of
 from clearscene.review.gpkg_file import ReviewFile
 from clearscene.review.store import ReviewStore
@@ -173,6 +174,19 @@ def test_an_undo_does_not_take_back_what_a_second_reviewer_has_confirmed(page, r
         assert other.post("/api/undo").status == 200  # Wang takes back their own word
         assert page.post("/api/undo").status == 200
         assert [rows_of(run)[key]["status"] for key in (1, 2)] == ["proposed", "proposed"]
+
+
+def test_a_word_that_was_taken_back_does_not_count_and_can_be_given_again(page, run):
+    with serving(run, reviewer="Wang") as other:
+        page.edit("status", 1, status="accepted")
+        other.edit("status", 1, status="accepted")
+        assert verdicts_of(run, who="Wang").by_id == {1: "accepted:" + rows_of(run)[1]["type"]}
+        assert other.post("/api/undo").status == 200
+        assert verdicts_of(run, who="Wang").by_id == {}
+        version = other.get("/api/state").json["version"]
+        assert other.edit("status", 1, status="accepted").status == 200
+        assert other.get("/api/state").json["version"] == version + 1
+        assert list(verdicts_of(run, who="Wang").by_id) == [1]
 
 
 def test_what_qgis_changes_meanwhile_is_seen_and_kept(page, run):

@@ -18,7 +18,7 @@ from clearscene.errors import OptionError, ResultError
 from clearscene.inspection.result import Status
 from clearscene.inspection.run_folder import RunFolder, open_run
 from clearscene.review.features import State
-from clearscene.review.history import OUTSIDE, Entry, read_entries
+from clearscene.review.history import OUTSIDE, Entry, read_entries, stands, undone_numbers
 from clearscene.vector.geopackage import edit
 
 __all__ = ["Agreement", "Disagreement", "Verdicts", "agreement", "cohens_kappa", "reviewers_of", "verdicts_of"]
@@ -179,13 +179,15 @@ def _from_history(run: RunFolder, who: str) -> Verdicts:
     detected = {finding.id: finding for finding in run.report.findings if finding.detector != "person"}
     states: dict[int, dict[str, object]] = {}
     own: dict[int, State | None] = {}
-    for entry in _entries(run):
+    entries = _entries(run)
+    gone = undone_numbers(entries)
+    for entry in entries:
         for change in entry.changes:
             if change.after is None:
                 states.pop(change.key, None)
             else:
                 states[change.key] = {**states.get(change.key, {}), **change.after}
-            if entry.who == who:
+            if entry.who == who and stands(entry, gone):
                 own[change.key] = dict(states[change.key]) if change.key in states else None
     by_id = {}
     for key, state in own.items():

@@ -7,7 +7,7 @@ restart, and nothing that a person did is lost from the record.
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ __all__ = [
     "said_since",
     "set_meta",
     "stacks",
+    "stands",
     "undone_numbers",
 ]
 
@@ -154,9 +155,16 @@ def stacks(entries: Iterable[Entry], who: str) -> tuple[list[Entry], list[Entry]
     return done, undone
 
 
-def said_by(entries: Iterable[Entry]) -> dict[int, str]:
-    """Who said the status that stands, by feature id; "" where that was another program."""
-    return {change.key: entry.who for entry in entries for change in entry.changes if "status" in (change.after or {})}
+def said_by(entries: Sequence[Entry]) -> dict[int, str]:
+    """Who said the status that stands, by feature id; "" where that was another program. Undone ones are left out."""
+    gone = undone_numbers(entries)
+    said = [entry for entry in entries if stands(entry, gone)]
+    return {change.key: entry.who for entry in said for change in entry.changes if "status" in (change.after or {})}
+
+
+def stands(entry: Entry, undone: Container[int]) -> bool:
+    """True if a gesture, or its redo, stands; `undone` as `undone_numbers` tells it."""
+    return (entry.seq if entry.target is None else entry.target) not in undone
 
 
 def said_since(entries: Sequence[Entry], entry: Entry) -> set[int]:
@@ -167,7 +175,7 @@ def said_since(entries: Sequence[Entry], entry: Entry) -> set[int]:
     gone = undone_numbers(entries)
     since = max(e.seq for e in entries if entry.seq in (e.seq, e.target))
     later = [e for e in entries if e.seq > since and e.who not in ("", entry.who)]
-    standing = [e for e in later if (e.seq if e.target is None else e.target) not in gone]
+    standing = [e for e in later if stands(e, gone)]
     return {change.key for e in standing for change in e.changes if "status" in (change.after or {})}
 
 
