@@ -35,6 +35,8 @@ MODELS = [
     {"name": "peer | *one*", "peer": "ukis-4b"},
 ]
 
+INSTANCES = {"network": "yolov8-seg", "form": "instances"}
+
 
 @pytest.fixture(scope="module")
 def sets(tmp_path_factory):
@@ -338,6 +340,8 @@ def test_values_of_8_bits_are_cut_and_as_prepared_ones_are_not(sets):
         ({"network": "unett"}, ("There is no network 'unett'", "Did you mean unet?")),
         ({"network": "unet", "form": "tidy"}, ("Network unet has no form 'tidy'", "It has paper, benchmark")),
         ({"network": "unet", "training": {"loss": "l2"}}, ("[training] of second", "loss.name")),
+        ({**INSTANCES, "training": {"optimizer": "adam-amsgrad"}}, ("'adam-amsgrad'", "adam, adamw")),
+        ({**INSTANCES, "training": {"lr": 0.01}}, ("lr = 0.01 has no effect", "Set `optimizer`")),
         ({"model": "cloud-rgbx"}, ("There is no model 'cloud-rgbx'", "Models here: ")),
         ({"peer": "ukis"}, ("There is no peer 'ukis'", "There are ukis-4b")),
         ({"run": "runs/none"}, ("config.toml", "clearscene train")),
@@ -351,6 +355,16 @@ def test_a_wrong_name_is_found_before_anything_is_trained(sets, tmp_path, model,
     assert "Model first: " not in caught.value.message
     for word in words:
         assert word in f"{caught.value.message} {caught.value.hint}"
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_set_without_colors_is_found_before_instances_are_trained(tmp_path):
+    make_set(tmp_path / "a", bands=("red", "nir"))
+    values = {"name": "x", "sets": [{"name": "A", "folder": "a"}], "models": [{"name": "second", **INSTANCES}]}
+    suite = parse_suite(values, place="x", folder=tmp_path)
+    with pytest.raises(OptionError, match=r"Model second: set A has no green, blue") as caught:
+        run_suite(suite, tmp_path / "out", Follower())
+    assert "form" in str(caught.value.hint)
     assert not (tmp_path / "out").exists()
 
 

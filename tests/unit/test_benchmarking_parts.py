@@ -23,6 +23,7 @@ from clearscene.benchmark.tables import main_tables, mixed_table
 from clearscene.errors import ModelError, OptionError
 
 SETS = [{"name": "Made", "folder": "made"}]
+YOLO = {"name": "x", "network": "yolov8-seg", "form": "instances"}
 
 
 def suite_of(folder, **values):
@@ -101,6 +102,8 @@ def test_band_sets_make_one_row_each(tmp_path):
         ({"models": [{"name": "x"}]}, "must have one of"),
         ({"models": [{"name": "x", "peer": "a", "model": "b"}]}, "model and peer"),
         ({"models": [{"name": "x", "peer": "a", "bands": ["red"]}]}, "no network"),
+        ({"models": [{**YOLO, "bands": ["red", "nir"]}]}, "reads red, green and blue"),
+        ({"models": [{**YOLO, "band_sets": ["rgbn"]}]}, "reads red, green and blue"),
         ({"models": [{"name": "x", "network": "u", "band_sets": ["every"]}]}, "no set of bands 'every'"),
         ({"models": [{"name": "U-Net", "peer": "a"}, {"name": "u net", "peer": "b"}]}, "one name, or nearly"),
         ({"sets": [{"name": "a", "folder": "a", "test": False}]}, "no set is judged"),

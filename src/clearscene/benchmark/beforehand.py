@@ -1,6 +1,6 @@
 """What can be known to be wrong before hours of training: names of models, their folders, and how they are trained."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from clearscene.benchmark.evaluate import Target
 from clearscene.benchmark.network_facts import wanted_of_run
@@ -9,6 +9,8 @@ from clearscene.benchmark.trained import training_values
 from clearscene.errors import ClearsceneError, OptionError
 from clearscene.masking.choose import PEERS
 from clearscene.models.zoo import find_model
+from clearscene.training.networks.spec import RGB
+from clearscene.training.networks.yolo_options import InstanceTraining
 
 __all__ = ["check_model", "check_models"]
 
@@ -55,6 +57,19 @@ def _check_training(suite: Suite, model: ModelEntry, targets: Mapping[str, Targe
 
     for entry in suite.sets:
         if entry.train:
-            values = training_values(suite, model, entry, prepared=targets[entry.name].prepared)
-            if not model.is_of_instances:
+            prepared = targets[entry.name].prepared
+            values = training_values(suite, model, entry, prepared=prepared)
+            if model.is_of_instances:
+                InstanceTraining(**values["instances"]).check()
+                _check_colors(entry.name, prepared.bands)
+            else:
                 parse_config(values, place=f"[training] of {model.name}")
+
+
+def _check_colors(name: str, bands: Sequence[str]) -> None:
+    lacking = [band for band in RGB if band not in bands]
+    if lacking:
+        raise OptionError(
+            f"set {name} has no {', '.join(lacking)}, which YOLOv8 reads as form instances.",
+            hint='Set train = false for this set, or use form = "semantic".',
+        )

@@ -125,6 +125,8 @@ class ModelEntry(_Section):
             raise ValueError(f"model {self.name} is no network to train: it reads the bands that it was made for")
         if self.bands and self.band_sets:
             raise ValueError(f"model {self.name} has bands and band_sets; one of them says all")
+        if self.is_of_instances and (self.bands or self.band_sets):
+            raise ValueError(f"model {self.name} reads red, green and blue as form instances, and takes no other bands")
         return self
 
     @property
