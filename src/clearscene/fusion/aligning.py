@@ -25,7 +25,7 @@ from clearscene.raster.gdal import GDAL_ERRORS, no_place_needed, open_quietly, r
 from clearscene.raster.pixels import Pixels
 from clearscene.raster.scene import Scene
 
-__all__ = ["AlignedImage", "Warped", "shifted", "whole_offset"]
+__all__ = ["AlignedImage", "HeldImage", "Warped", "shifted", "whole_offset"]
 
 TOLERANCE_PX = 1e-3
 """Pixels that are off by less lie on the grid: transforms are rounded."""
@@ -105,6 +105,24 @@ class AlignedImage:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class HeldImage:
+    """A small image on the grid, read once as a whole: a warped one is not warped again for each tile."""
+
+    def __init__(self, source: AlignedImage) -> None:
+        """Read all of it.
+
+        Raises:
+            ImageError: A part of it cannot be read.
+        """
+        self.image, self.grid, self.bands = source.image, source.grid, source.bands
+        self._pixels = source.read(source.grid.window)
+
+    def read(self, window: Window) -> Pixels:
+        """As `AlignedImage.read`."""
+        rows, cols = slices(window)
+        return Pixels(self._pixels.data[:, rows, cols], self._pixels.valid[rows, cols])
 
 
 WIDE = ("int32", "uint32")

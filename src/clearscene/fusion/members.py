@@ -11,7 +11,7 @@ from rasterio.enums import Resampling
 from rasterio.windows import Window
 
 from clearscene.errors import OptionError
-from clearscene.fusion.aligning import AlignedImage
+from clearscene.fusion.aligning import AlignedImage, HeldImage
 from clearscene.fusion.engine import Member
 from clearscene.fusion.image import FuseImage
 from clearscene.fusion.masks import AlignedMask
@@ -148,7 +148,9 @@ def mean_qualities(
     folder.mkdir()
     grid, _ = coarser(setting.grid, OVERVIEW)
     small = replace(setting, grid=grid)
-    maps = judge_all(images, small, model, folder=folder, shifts={}, stretch=stretch, progress=lambda _: None)
+    maps = judge_all(
+        images, small, model, folder=folder, shifts={}, stretch=stretch, progress=lambda _: None, are_small=True
+    )
     result = []
     for image in images:
         valid = look_over(image, setting).good
@@ -239,8 +241,9 @@ def judge_all(
     shifts: Shifts,
     stretch: Stretch,
     progress: Callable[[float], None],
+    are_small: bool = False,
 ) -> dict[str, QualityMap]:
-    """Quality maps of all images, by path; files in `folder`."""
+    """Quality maps of all images, by path; files in `folder`. Small images are read once as a whole."""
     result = {}
     for place, image in enumerate(images):
         bands = model.bands_of(image.bands)
@@ -258,6 +261,7 @@ def judge_all(
             progress((place + share) / len(images))
 
         with aligned:
-            write_quality(aligned, model, target, stretch=stretch, options=setting.options, progress=watch)
+            source = HeldImage(aligned) if are_small else aligned
+            write_quality(source, model, target, stretch=stretch, options=setting.options, progress=watch)
         result[image.path] = target
     return result

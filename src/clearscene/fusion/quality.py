@@ -12,7 +12,7 @@ from rasterio.windows import Window
 
 from clearscene.atomic import output_error
 from clearscene.errors import BandError, ModelError
-from clearscene.fusion.aligning import AlignedImage
+from clearscene.fusion.aligning import AlignedImage, HeldImage
 from clearscene.fusion.options import FuseOptions
 from clearscene.grid import Grid
 from clearscene.masking.normalize import BANDS, normalize
@@ -171,7 +171,7 @@ class QualityMap:
 
 
 def write_quality(
-    image: AlignedImage,
+    image: AlignedImage | HeldImage,
     model: QualityModel,
     target: QualityMap,
     *,
