@@ -17,6 +17,7 @@ from clearscene.benchmark.onnx_row import OnnxRow
 from clearscene.benchmark.overlays import BOTH, DIM, FOUND, TRUE, WASH, draw_overlay
 from clearscene.benchmark.results import Cell, Curve, Hardware, JudgedSet, Model, Number, Results, Training
 from clearscene.benchmark.rows import SemanticRow, folder_of
+from clearscene.benchmark.stitch import Answered, stitched
 from clearscene.benchmark.suite import ModelEntry, parse_suite
 from clearscene.benchmark.table_files import to_csv, to_latex, to_markdown
 from clearscene.benchmark.tables import main_tables, mixed_table
@@ -351,3 +352,13 @@ def test_numbers_that_are_not_finite_are_null_in_json():
     text = cell_of("a", 0.5, seconds=math.nan).model_dump_json()
     assert '"seconds":null' in text
     assert Card.model_validate(find_card("pooled").model_dump(mode="json")) == find_card("pooled")
+
+
+def test_stitching_does_not_depend_on_the_order_where_labels_differ():
+    chips = [
+        Answered(0, 0, np.full((2, 3), 0.5, np.float32), np.array([[1, 1, 255]] * 2, np.uint8)),
+        Answered(0, 1, np.full((2, 3), 0.5, np.float32), np.array([[0, 0, 0]] * 2, np.uint8)),
+    ]
+    for order in (chips, chips[::-1]):
+        _, truth = stitched(order, (2, 4), crop_center=True)
+        assert truth.tolist() == [[1, 1, 0, 0]] * 2

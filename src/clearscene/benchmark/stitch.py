@@ -31,9 +31,9 @@ def stitched(
     """Probability and truth (row, col) of a scene of this shape.
 
     Laws: the order of the chips changes nothing beyond rounding; a pixel that no chip shows, or where all say 255,
-    is 255 in the truth; chips without overlap come back as they are. With `crop_center` the padding around the
-    scene is cut off, and the result has its shape; otherwise the result holds all of all chips. With `fill` clear
-    what no chip shows is clear, found and true.
+    is 255 in the truth, and 1 where any says so; chips without overlap come back as they are. With `crop_center` the
+    padding around the scene is cut off, and the result has its shape; otherwise the result holds all of all chips.
+    With `fill` clear what no chip shows is clear, found and true.
     Memory: 11 bytes a pixel.
     """
     top, left, height, width = (0, 0, *shape) if crop_center else _extent(chips, shape)
@@ -45,7 +45,9 @@ def stitched(
         known = chip.truth[here] != IGNORED
         total[there] += chip.probability[here]
         count[there] += 1
-        truth[there] = np.where(known, chip.truth[here], truth[there])
+        held = truth[there]
+        both = np.where(held == IGNORED, chip.truth[here], np.maximum(held, chip.truth[here]))
+        truth[there] = np.where(known, both, held)
     if fill == "clear":
         truth[count == 0] = 0
     total /= np.maximum(count, 1).astype(np.float32)
