@@ -1,6 +1,6 @@
 """What the seam rule finds, by how strong a step is, and what it calls a seam where there is none.
 
-    python benchmarks/seam_rule.py ../shared/data [--seeds 10] [--json FILE]
+    python benchmarks/seam_rule.py ../shared/data [--seeds 10] [--set min_variety=0] [--json FILE]
 
 Seams are put through the whole scenes of `scenes/clean`: straight, bent and winding lines, sharp and feathered over
 6 px, with steps of 3 to 12 delta E. Recall is the share of the length of a seam that is marked, within 2.5 px of the
@@ -119,11 +119,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder of the real imagery")
     parser.add_argument("--seeds", default="10", help="of the seams that are drawn")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a criterion of the rule")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     warnings.simplefilter("ignore", NotGeoreferencedWarning)
     cv2.setNumThreads(1)
-    rule = SeamRule()
+    rule = SeamRule(**{name: float(value) for name, _, value in (text.partition("=") for text in args.set)})
     every = [path for folder in CLEAN for path in sorted((args.data / folder).glob("*.tif"))]
     real = [path for path in every if any(name in path.name for name in REAL_SEAMS)]
     sums: dict[str, list[float]] = defaultdict(lambda: [0, 0.0, 0.0, 0, 0.0])
