@@ -68,6 +68,17 @@ def _joint(given: list[Traits]) -> Traits:
     )
 
 
+def _seen_at(traits: Traits, zoom: float) -> Traits:
+    """The traits of a masker that sees its tiles enlarged `zoom` times, in pixels of the scene."""
+    overlap, sizes = traits.overlap, traits.pixel_range_m
+    return replace(
+        traits,
+        tile_size=int(traits.tile_size / zoom),
+        overlap=None if overlap is None else int(overlap / zoom),
+        pixel_range_m=(sizes[0] * zoom, sizes[1] * zoom) if sizes else None,
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class Halved:
     """A masker that sees every tile at half its resolution, and answers at full.
@@ -79,15 +90,7 @@ class Halved:
     traits: Traits = field(init=False)
 
     def __post_init__(self) -> None:
-        inner = self.inner.traits
-        sizes = inner.pixel_range_m
-        halved = replace(
-            inner,
-            tile_size=inner.tile_size * HALF,
-            overlap=None if inner.overlap is None else inner.overlap * HALF,
-            pixel_range_m=(sizes[0] / HALF, sizes[1] / HALF) if sizes else None,
-        )
-        object.__setattr__(self, "traits", halved)
+        object.__setattr__(self, "traits", _seen_at(self.inner.traits, 1 / HALF))
 
     @property
     def looks(self) -> tuple[LookCount, ...]:
@@ -120,15 +123,7 @@ class Doubled:
     traits: Traits = field(init=False)
 
     def __post_init__(self) -> None:
-        inner = self.inner.traits
-        sizes = inner.pixel_range_m
-        doubled = replace(
-            inner,
-            tile_size=inner.tile_size // HALF,
-            overlap=None if inner.overlap is None else inner.overlap // HALF,
-            pixel_range_m=(sizes[0] * HALF, sizes[1] * HALF) if sizes else None,
-        )
-        object.__setattr__(self, "traits", doubled)
+        object.__setattr__(self, "traits", _seen_at(self.inner.traits, HALF))
 
     @property
     def looks(self) -> tuple[LookCount, ...]:
