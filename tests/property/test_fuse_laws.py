@@ -124,6 +124,40 @@ def test_the_geometric_median_has_the_smallest_sum_of_distances(seed, number, ba
     assert cost(found[:, 0, 0]) <= min(best, *map(cost, points)) * (1 + 1e-3)
 
 
+@pytest.mark.parametrize(("n_clear", "n_cloudy"), [(4, 4), (3, 3), (5, 4)])
+def test_the_geometric_median_is_found_where_half_of_the_images_are_cloudy(n_clear, n_cloudy):
+    """The sum is then nearly flat from the ground to the clouds; steps that get small there are no sign of an end."""
+    rng = np.random.default_rng(n_clear)
+    clear = rng.normal(0.1, 0.02, (n_clear, 4, 20, 1))
+    cloudy = rng.normal(0.6, 0.15, (n_cloudy, 1, 20, 1)) + rng.normal(0, 0.02, (n_cloudy, 4, 20, 1))
+    stack = np.concatenate([clear, cloudy]).astype(np.float32)
+    found, _ = METHODS["geomedian"](stack, np.ones((len(stack), 20, 1), np.float32), temperature=1.0)
+    for row in range(20):
+        points = stack[:, :, row, 0].astype(float)
+
+        def cost(point, points=points):
+            return np.linalg.norm(points - point, axis=1).sum()
+
+        options = {"xatol": 1e-9, "fatol": 1e-12, "maxiter": 4000, "maxfev": 8000}
+        best = min(
+            (
+                optimize.minimize(cost, s, method="Nelder-Mead", options=options)
+                for s in (found[:, row, 0], *points[:1])
+            ),
+            key=lambda one: one.fun,
+        )
+        assert cost(found[:, row, 0]) <= best.fun * (1 + 1e-5)
+        np.testing.assert_allclose(found[:, row, 0], best.x, atol=2e-3)
+
+
+def test_of_two_images_the_geometric_median_is_the_weighted_mean():
+    stack = np.array([[1.0, 2.0], [3.0, 8.0]], np.float32).reshape(2, 2, 1, 1)
+    weight = np.array([0.25, 0.75], np.float32).reshape(2, 1, 1)
+    found, share = METHODS["geomedian"](stack, weight, temperature=1.0)
+    np.testing.assert_allclose(found.ravel(), [2.5, 6.5], rtol=1e-6)
+    np.testing.assert_allclose(share.ravel(), [0.25, 0.75], rtol=1e-6)
+
+
 @few
 @given(stacks(), st.sampled_from([0.1, 1.0, 5.0]))
 def test_learned_is_the_softmax_over_the_good_images(drawn, temperature):

@@ -269,6 +269,28 @@ def test_quality_is_taught_by_what_a_pixel_shows():
     assert float(losses(Answers(None, None, logits.detach()), nothing)[0]) == 0
 
 
+def test_defects_of_each_type_are_as_frequent():
+    before, kinds = chip(), Counter()
+    for seed in range(150):
+        made = put_defect(before, np.random.default_rng(seed))
+        kinds["faint" if (made.mask == FAINT).any() else "lost" if (made.mask == LOST).any() else "none"] += 1
+    assert kinds["faint"] > 0.1 * 150  # stripes and blur are two of four types, and half of all is a lost part
+
+
+def test_a_pixel_counts_by_the_weight_of_what_it_shows():
+    mask = torch.tensor([[[0, 0, 3, FAINT]]], dtype=torch.uint8)
+    batch = Batch(mask, mask, torch.zeros(1, 0), torch.zeros(1, dtype=torch.bool), ["a"])
+    answers = Answers(None, None, torch.tensor([0.3, -1.0, 0.5, 2.0])[None, None, None])
+    weighted = config(loss={"class_weights": {"cloud_shadow": 3.0, "faint": 0.0}}).loss
+    each = torch.nn.functional.binary_cross_entropy_with_logits(
+        answers.pixels[0, 0], goodness(mask)[0], reduction="none"
+    )[0]
+    expected = (each[0] + each[1] + 3 * each[2]) / 5
+    torch.testing.assert_close(QualityLosses(weighted, device=CPU)(answers, batch)[0], expected)
+    same = config(loss={"class_weights": dict.fromkeys(("clear", "cloud_shadow", "faint"), 2.0)}).loss
+    torch.testing.assert_close(QualityLosses(same, device=CPU)(answers, batch)[0], each.mean())
+
+
 def test_good_and_bad_are_told_apart_at_0():
     counts = QualityCounts()
     counts.add_logits(np.array([[[0, 0, 1, 5, 255]]], np.uint8), np.array([[[1.0, -1.0, -1.0, 1.0, 1.0]]], np.float32))

@@ -32,7 +32,12 @@ def test_a_recipe_says_what_it_is_for(folder, tmp_path):
 
 @pytest.mark.parametrize(
     ("line", "words"),
-    [("zoom = [3.0, 1.0]", "zoom"), ("val = 1.0", "nothing to train"), ("types = 3", "types")],
+    [
+        ("zoom = [3.0, 1.0]", "zoom"),
+        ("val = 1.0", "nothing to train"),
+        ("types = 3", "types"),
+        ("shadows_alone = 0.4", "more than shadows"),
+    ],
 )
 def test_what_cannot_be_is_refused(line, words, tmp_path):
     text = RECIPE.format(n=4, more="").replace("val = 0.4\n", "" if line.startswith("val") else "val = 0.4\n")
@@ -56,6 +61,17 @@ def test_a_chip_is_a_function_of_its_number(maker):
         assert chip.image.dtype == np.uint16
         assert set(np.unique(chip.mask)) <= {0, 1, 2, 3, 4, 255}
         assert bool(chip.image[3].any()) == chip.record.parameters["nir"]
+
+
+def test_a_recipe_can_ask_for_shadows_without_their_clouds(folder):
+    changes = {"labeled": 0.0, "clean": 0.0, "lookalikes": 0.0, "shadows": 0.6, "shadows_alone": 0.6}
+    maker = MaskChipMaker(load_mask_recipe(folder / "recipe.toml", changes))
+    chips = [maker.make(number) for number in range(12)]
+    alone = [chip for chip in chips if chip.record.parameters["cover"] == ["shadow.cloud_shadow"]]
+    assert 3 <= len(alone) < 12
+    for chip in alone:
+        assert set(np.unique(chip.mask)) <= {0, 3, 255}
+        assert chip.record.labels == ("shadow",)
 
 
 def test_bands_come_in_the_order_of_the_network(maker):

@@ -43,8 +43,6 @@ HIGHEST = 3.0
 """Reflectance above this is stored as this."""
 SEVERAL = (0.65, 0.9)
 """A chip with clouds has one kind up to the first share, two up to the second, else three."""
-SHADOW_SHARE = 0.25
-"""Of the chips with clouds: a shadow of a cloud outside is there too."""
 LEAST_CLOUD = 0.05
 """Share of an image that must be cloud for its clouds to be pasted."""
 
@@ -98,11 +96,14 @@ class MaskChipMaker:
         return read_piece(scenery, near, size=self.recipe.size, zoom=zoom, rng=rng)
 
     def _covered(self, piece: Piece, cover: Cover, split: Split, rng: np.random.Generator) -> tuple[Piece, list[str]]:
-        """The piece under one to three kinds of clouds, and their names."""
+        """The piece under one to three kinds of clouds, or in the shadow of one outside alone, and their names."""
         draw, names = rng.random(), []
-        if rng.random() < SHADOW_SHARE and self._shadows:
+        shadow = rng.random()
+        if shadow < self.recipe.shadows and self._shadows:
             piece = put_cover(piece, cover, self._shadows[0], rng)
             names.append(self._shadows[0].name)
+            if shadow < self.recipe.shadows_alone:
+                return piece, names
         total = sum(entry.weight for entry in self._clouds)
         real = self._cloudy[split]
         share = self.recipe.real_clouds / (total + self.recipe.real_clouds) if real else 0.0

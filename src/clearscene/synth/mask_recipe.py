@@ -61,6 +61,8 @@ class MaskRecipe(Section):
     zoom: tuple[float, float] = Field(
         default=(0.7, 3.0), description="Pixels of the image by pixel of the chip, drawn evenly by ratio."
     )
+    shadows: Share = Field(default=0.25, description="Of chips with clouds: a shadow of a cloud outside is there too.")
+    shadows_alone: Share = Field(default=0.0, description="Of chips with clouds: that shadow, and no cloud.")
     real_clouds: Weight = Field(default=4.0, description="Weight of pasted real clouds against all generators.")
     generators: dict[str, Weight] = Field(
         default={}, description='Weight by generator, as in `"cloud.stratus" = 0`; 1 for those that are not named.'
@@ -68,6 +70,8 @@ class MaskRecipe(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.shadows_alone > self.shadows:
+            raise ValueError(f"shadows_alone {self.shadows_alone} is more than shadows {self.shadows}")
         if self.test + self.val >= 1:
             raise ValueError(f"test {self.test} and val {self.val} leave nothing to train on")
         low, high = self.zoom

@@ -16,7 +16,7 @@ from clearscene.inspection.taxonomy import BY_NAME
 from clearscene.models.manifest import describe_errors
 from clearscene.training.fusion_config import FusionConfig
 from clearscene.training.mask_config import MaskAugmentConfig
-from clearscene.training.networks.spec import CLASS_NAMES, MASK_CLASS_NAMES, NetworkSpec
+from clearscene.training.networks.spec import CLASS_NAMES, MASK_CLASS_NAMES, SPOILED_NAMES, NetworkSpec
 from clearscene.training.semantic_config import SemanticAugmentConfig
 
 __all__ = [
@@ -107,7 +107,8 @@ class LossConfig(_Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for key, names in (("positive_weights", tuple(BY_NAME)), ("class_weights", (*CLASS_NAMES, *MASK_CLASS_NAMES))):
+        classes = (*CLASS_NAMES, *MASK_CLASS_NAMES, *SPOILED_NAMES)
+        for key, names in (("positive_weights", tuple(BY_NAME)), ("class_weights", classes)):
             unknown = sorted(set(getattr(self, key)) - set(names))
             if unknown:
                 raise ValueError(f"{key} names {unknown}; there are {', '.join(names)}")

@@ -23,7 +23,9 @@ SHOWN_WHITE = 0.36
 """Reflectance that counts as the white of a display for the generators."""
 DARKEST = np.float32(1e-6)
 """What is 0 in all bands would count as not valid."""
-KINDS = tuple(entry for entry in GENERATORS if entry.type in ("overflow", "stripe", "missing", "blur"))
+TYPES = ("overflow", "stripe", "missing", "blur")
+KINDS = {kind: tuple(entry for entry in GENERATORS if entry.type == kind) for kind in TYPES}
+"""Drawn evenly: of 13 generators only one makes stripes, which would hardly be seen in training."""
 OCCLUDED = 0.5
 """Of the defects: a part of the image is black or white."""
 BAD_BLUR = 0.4
@@ -59,7 +61,8 @@ def put_defect(chip: MaskChip, rng: np.random.Generator) -> MaskChip:
     """
     if rng.random() < OCCLUDED:
         return _occluded(chip, rng)
-    entry = KINDS[int(rng.integers(len(KINDS)))]
+    entries = KINDS[TYPES[int(rng.integers(len(TYPES)))]]
+    entry = entries[int(rng.integers(len(entries)))]
     white = np.float32(1.0 if chip.kind == "display" else SHOWN_WHITE)
     severity = float(rng.uniform(BAD_BLUR if entry.type == "blur" else 0.2, 1.0))
     n_bands = 4 if chip.has_nir else 3

@@ -7,12 +7,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from clearscene.inspection.taxonomy import NODATA
-from clearscene.masking.classes import CLEAR, SHADOW, THICK, THIN
+from clearscene.masking.classes import CLEAR, IDS, SHADOW, THICK, THIN
 from clearscene.synth.mask_truth import CLOUD
 from clearscene.training.chips import Batch
 from clearscene.training.config import LossConfig
 from clearscene.training.metrics import PixelCounts
 from clearscene.training.networks.contract import Answers
+from clearscene.training.networks.spec import MASK_CLASS_NAMES, SPOILED_NAMES
 from clearscene.training.quality_chips import FAINT, LOST
 
 __all__ = ["GOODNESS", "QualityCounts", "QualityLosses", "goodness"]
@@ -20,6 +21,12 @@ __all__ = ["GOODNESS", "QualityCounts", "QualityLosses", "goodness"]
 GOODNESS = {CLEAR: 0.97, THIN: 0.15, SHADOW: 0.1, FAINT: 0.25, CLOUD: 0.03, THICK: 0.01, LOST: 0.01}
 """What the sigmoid of quality should be, by what a pixel shows. The odds are the weights of `--method learned`: a
 clear pixel counts 3,000 times as much as one under thick cloud, and 180 times as much as one under thin cloud."""
+_IDS = {
+    **dict(zip(MASK_CLASS_NAMES, IDS, strict=True)),
+    "cloud": CLOUD,
+    **dict(zip(SPOILED_NAMES, (FAINT, LOST), strict=True)),
+}
+"""Ids in the truth, by the names of `loss.class_weights`."""
 _TABLE = torch.zeros(256)
 for _id, _value in GOODNESS.items():
     _TABLE[_id] = _value
@@ -34,18 +41,25 @@ class QualityLosses:
     """Cross-entropy of good and bad, pixels that are ignored left out; the interface of `Losses`."""
 
     def __init__(self, config: LossConfig, *, device: torch.device) -> None:
-        self.config, self.device = config, device
+        self.config = config
+        self.weights = torch.zeros(256, device=device)
+        for name, number in _IDS.items():
+            self.weights[number] = config.class_weights.get(name, 1.0)
 
     def __call__(self, answers: Answers, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """The sum, and the parts before their weights. Law: without a pixel that counts it is 0."""
+        """The sum, and the parts before their weights.
+
+        A pixel counts by the weight of what it shows. Laws: without a pixel that counts it is 0; weights that are all
+        the same change nothing.
+        """
         assert answers.pixels is not None
         logits, mask = answers.pixels[:, 0].float(), batch.mask
         if logits.shape[-2:] != mask.shape[-2:]:
             size = mask.shape[-2:]
             logits = functional.interpolate(logits[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
-        counted = (mask != NODATA).float()
+        counted = self.weights[mask.long()]
         each = functional.binary_cross_entropy_with_logits(logits, goodness(mask), reduction="none")
-        loss = (each * counted).sum() / counted.sum().clamp(min=1)
+        loss = (each * counted).sum() / counted.sum().clamp(min=1e-6)
         return self.config.cross_entropy * loss, {"cross_entropy": loss}
 
 

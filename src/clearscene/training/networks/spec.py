@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from clearscene.inspection.taxonomy import TYPES, Group
 from clearscene.masking.classes import legend
 
-__all__ = ["CLASSES", "CLASS_NAMES", "MASK_CLASS_NAMES", "TYPE_NAMES", "Kind", "NetworkSpec"]
+__all__ = ["CLASSES", "CLASS_NAMES", "MASK_CLASS_NAMES", "SPOILED_NAMES", "TYPE_NAMES", "Kind", "NetworkSpec"]
 
 Kind = Literal["two-head", "screening", "segmentation", "mask", "semantic", "fusion", "quality"]
 
@@ -18,6 +18,8 @@ CLASSES = (0, *(t.id for t in TYPES if t.group is not Group.PIXEL))
 CLASS_NAMES = ("background", *(t.name for t in TYPES if t.group is not Group.PIXEL))
 MASK_CLASS_NAMES = tuple(entry.name for entry in legend(4))
 """What a network for cloud masks answers, in the order of its logits, which are the ids."""
+SPOILED_NAMES = ("faint", "lost")
+"""What else spoils a pixel for the network of quality: it shows the ground badly, or not at all."""
 
 SWINS = {
     "swinv2-base": "swinv2_base_window12_192",
