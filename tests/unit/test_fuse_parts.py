@@ -10,9 +10,9 @@ from rasterio.crs import CRS
 
 from clearscene.errors import BandError, OptionError, SceneError
 from clearscene.fusion import tone
-from clearscene.fusion.aligning import shifted, whole_offset
 from clearscene.fusion.checks import agree
 from clearscene.fusion.image import FuseImage, Part, in_order, told_apart
+from clearscene.fusion.lying import shifted, whole_offset
 from clearscene.fusion.members import Overview, find_reference
 from clearscene.fusion.options import FuseOptions
 from clearscene.fusion.placing import coarser, common_grid, place_of

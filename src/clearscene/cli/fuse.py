@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from rich.console import Console
 
+from clearscene.cli import fuse_options as ask
 from clearscene.cli.fuse_summary import print_fusion
 from clearscene.cli.progress import SceneProgress
 from clearscene.errors import OptionError, OutputError
@@ -22,12 +23,6 @@ __all__ = ["command"]
 
 _DEFAULT = FuseOptions()
 
-_METHOD = "How to fuse"
-_GRID = "Where"
-_INPUT = "How to read"
-_OUTPUT = "Output"
-_RUN = "Running"
-
 SHARES = {
     "read": 0.02,
     "masks": 0.2,
@@ -41,122 +36,38 @@ SHARES = {
 
 
 def command(  # an option of the command line is a parameter here: there is no smaller form
-    scenes: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="SCENE...",
-            help="Rasters, satellite products or STAC Items of one place, folders of these, patterns.",
-        ),
-    ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="GeoTIFF to write.", rich_help_panel=_OUTPUT)] = Path(
-        "fused.tif"
-    ),
-    method: Annotated[
-        str,
-        typer.Option(
-            help="learned, mean, median, medoid, geomedian, best or first.",
-            show_default="learned with a quality model, else medoid",
-            rich_help_panel=_METHOD,
-        ),
-    ] = _DEFAULT.method,
-    model: Annotated[
-        Path | None, typer.Option(help="Folder of a quality model.", rich_help_panel=_METHOD)
-    ] = _DEFAULT.model,
-    temperature: Annotated[
-        float, typer.Option(help="Of the softmax across images: less is sharper.", rich_help_panel=_METHOD)
-    ] = _DEFAULT.temperature,
-    masks: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Cloud masks, by the names of the images, or folders of them; auto makes them. Repeatable.",
-            rich_help_panel=_METHOD,
-        ),
-    ] = None,
-    mask_model: Annotated[
-        str, typer.Option(help="Cloud model of --masks auto.", rich_help_panel=_METHOD)
-    ] = _DEFAULT.mask_model,
-    all_bad: Annotated[
-        str, typer.Option(help="Where every image is masked: nodata or least.", rich_help_panel=_METHOD)
-    ] = _DEFAULT.all_bad,
-    tone: Annotated[
-        str, typer.Option(help="none, or match: bring all to the tone of the reference.", rich_help_panel=_METHOD)
-    ] = _DEFAULT.tone,
-    feather: Annotated[
-        int | None,
-        typer.Option(
-            help="Pixels over which an image fades in.",
-            show_default="0, with --tone match 16",
-            rich_help_panel=_METHOD,
-        ),
-    ] = _DEFAULT.feather,
-    reference: Annotated[
-        str,
-        typer.Option(help="Image whose tone and place are kept.", show_default="the clearest", rich_help_panel=_METHOD),
-    ] = _DEFAULT.reference,
-    align: Annotated[
-        bool, typer.Option("--align", help="Shift images onto the reference.", rich_help_panel=_GRID)
-    ] = _DEFAULT.align,
-    like: Annotated[str, typer.Option(help="Raster whose grid to take.", rich_help_panel=_GRID)] = _DEFAULT.like,
-    bounds: Annotated[
-        str, typer.Option(help="left,bottom,right,top in the CRS of the result.", rich_help_panel=_GRID)
-    ] = "",
-    resolution: Annotated[
-        float | None,
-        typer.Option(help="Pixel size, meters.", show_default="that of the finest image", rich_help_panel=_GRID),
-    ] = _DEFAULT.resolution,
-    extent: Annotated[
-        str, typer.Option(help="union or intersection of the images.", rich_help_panel=_GRID)
-    ] = _DEFAULT.extent,
-    resampling: Annotated[
-        str, typer.Option(help="nearest, bilinear, cubic or average.", rich_help_panel=_GRID)
-    ] = _DEFAULT.resampling,
-    bands: Annotated[
-        str, typer.Option(help="Bands by name, such as red=1,green=2,blue=3,nir=4.", rich_help_panel=_INPUT)
-    ] = "",
-    use: Annotated[
-        str,
-        typer.Option(
-            help="Bands to fuse, such as red,green,blue.", show_default="all in common", rich_help_panel=_INPUT
-        ),
-    ] = "",
-    scale: Annotated[
-        float | None, typer.Option(help="Reflectance = value * scale + offset.", rich_help_panel=_INPUT)
-    ] = _DEFAULT.scale,
-    offset: Annotated[float | None, typer.Option(help="See --scale.", rich_help_panel=_INPUT)] = _DEFAULT.offset,
-    reflectance: Annotated[
-        bool,
-        typer.Option("--reflectance", help="Fuse reflectance (float32), not stored values.", rich_help_panel=_INPUT),
-    ] = _DEFAULT.reflectance,
-    quality: Annotated[
-        bool, typer.Option("--quality", help="Write the share of each image.", rich_help_panel=_OUTPUT)
-    ] = _DEFAULT.quality,
-    dates: Annotated[
-        bool, typer.Option("--dates", help="Write the date of the winning image.", rich_help_panel=_OUTPUT)
-    ] = _DEFAULT.dates,
-    inspect: Annotated[
-        bool, typer.Option("--inspect", help="Score each image and the result.", rich_help_panel=_OUTPUT)
-    ] = _DEFAULT.inspect,
-    fail_under: Annotated[
-        float | None,
-        typer.Option(help="Exit with 1 if less of the result is filled, percent.", rich_help_panel=_OUTPUT),
-    ] = None,
-    on_error: Annotated[
-        str, typer.Option(help="stop, or skip: leave out an image that cannot be used.", rich_help_panel=_RUN)
-    ] = _DEFAULT.on_error,
-    overwrite: Annotated[
-        bool,
-        typer.Option(
-            "--overwrite", help="Fuse again what is done already, or write over another file.", rich_help_panel=_RUN
-        ),
-    ] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or openvino.", rich_help_panel=_RUN)] = _DEFAULT.device,
-    workers: Annotated[
-        int, typer.Option(help="Threads.", show_default="all cores", rich_help_panel=_RUN)
-    ] = _DEFAULT.workers,
-    memory_limit: Annotated[
-        int, typer.Option(help="What to stay below, MB.", rich_help_panel=_RUN)
-    ] = _DEFAULT.memory_limit_mb,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.", rich_help_panel=_RUN)] = False,
+    scenes: ask.Scenes,
+    out: ask.Out = Path("fused.tif"),
+    method: ask.Method = _DEFAULT.method,
+    model: ask.Model = _DEFAULT.model,
+    temperature: ask.Temperature = _DEFAULT.temperature,
+    masks: ask.Masks = None,
+    mask_model: ask.MaskModel = _DEFAULT.mask_model,
+    all_bad: ask.AllBad = _DEFAULT.all_bad,
+    tone: ask.Tone = _DEFAULT.tone,
+    feather: ask.Feather = _DEFAULT.feather,
+    reference: ask.Reference = _DEFAULT.reference,
+    align: ask.Align = _DEFAULT.align,
+    like: ask.Like = _DEFAULT.like,
+    bounds: ask.Bounds = "",
+    resolution: ask.Resolution = _DEFAULT.resolution,
+    extent: ask.Extent = _DEFAULT.extent,
+    resampling: ask.Resampling = _DEFAULT.resampling,
+    bands: ask.Bands = "",
+    use: ask.Use = "",
+    scale: ask.Scale = _DEFAULT.scale,
+    offset: ask.Offset = _DEFAULT.offset,
+    reflectance: ask.Reflectance = _DEFAULT.reflectance,
+    quality: ask.Quality = _DEFAULT.quality,
+    dates: ask.Dates = _DEFAULT.dates,
+    inspect: ask.Inspect = _DEFAULT.inspect,
+    fail_under: ask.FailUnder = None,
+    on_error: ask.OnError = _DEFAULT.on_error,
+    overwrite: ask.Overwrite = False,
+    device: ask.Device = _DEFAULT.device,
+    workers: ask.Workers = _DEFAULT.workers,
+    memory_limit: ask.MemoryLimit = _DEFAULT.memory_limit_mb,
+    quiet: ask.Quiet = False,
 ) -> None:
     """Fuse images of one place into one: clouds, shadows, holes and other defects give way to what others show.
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from rasterio.crs import CRS
 
 from clearscene import __version__
-from clearscene.fusion.aligning import whole_offset
 from clearscene.fusion.image import FuseImage
+from clearscene.fusion.lying import whole_offset
 from clearscene.fusion.members import Setting
 from clearscene.fusion.outputs import Plan, Totals
 from clearscene.fusion.plan import Prepared, applied, shift_warnings

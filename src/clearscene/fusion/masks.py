@@ -11,10 +11,11 @@ from rasterio.enums import Resampling
 from rasterio.windows import Window
 
 from clearscene.errors import ClearsceneError, ModelError, OptionError
-from clearscene.fusion.aligning import Warped, shifted
 from clearscene.fusion.failure import ImageError
 from clearscene.fusion.image import FuseImage
+from clearscene.fusion.lying import shifted
 from clearscene.fusion.options import FuseOptions
+from clearscene.fusion.warped import Warped
 from clearscene.grid import Grid
 from clearscene.masking.inputs import absolute
 from clearscene.masking.options import MaskOptions

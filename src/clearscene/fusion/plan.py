@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from clearscene.errors import BandError, ModelError, OptionError
-from clearscene.fusion.aligning import shifted, whole_offset
 from clearscene.fusion.checks import Agreed
 from clearscene.fusion.image import FuseImage
+from clearscene.fusion.lying import shifted, whole_offset
 from clearscene.fusion.masks import require_mask_model
 from clearscene.fusion.methods.choose import Method
 from clearscene.fusion.methods.method import Floats
