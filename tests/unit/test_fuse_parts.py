@@ -11,14 +11,17 @@ from rasterio.crs import CRS
 from clearscene.errors import BandError, OptionError, SceneError
 from clearscene.fusion import tone
 from clearscene.fusion.checks import agree
+from clearscene.fusion.engine import Piece
 from clearscene.fusion.image import FuseImage, Part, in_order, told_apart
 from clearscene.fusion.lying import shifted, whole_offset
 from clearscene.fusion.members import Overview, find_reference
 from clearscene.fusion.options import FuseOptions
 from clearscene.fusion.placing import coarser, common_grid, place_of
 from clearscene.fusion.plan import level_warnings, nodata_for, shift_warnings
+from clearscene.fusion.preview import Preview
 from clearscene.fusion.shifting import Shift, estimate_shift, register
-from clearscene.grid import Grid, slices
+from clearscene.grid import Grid, slices, windows
+from clearscene.raster.stretch import Stretch
 from tests.scenes import ground
 
 UTM = CRS.from_epsg(32633)
@@ -274,3 +277,37 @@ def test_all_bands_take_the_same_kind_of_line():
     assert tone.chosen([*bands, only]) == (flat, flat, flat, flat)
     assert tone.chosen([only, tone.Tried((None, steep), (0.0, 0.4))]) == (flat, steep)
     assert tone.chosen([only, tone.Tried((None, None), (0.0, 0.0))]) is None
+
+
+@pytest.mark.parametrize("side", [300, 1000, 2300])
+def test_small_pictures_do_not_depend_on_how_the_scene_is_cut(side):
+    grid = Grid(side, side // 2, Affine(10, 0, 0, 0, -10, 0), CRS.from_epsg(32633))
+    rng = np.random.default_rng(side)
+    shown = np.repeat(np.repeat(rng.uniform(0, 255, (2, 3, side // 50, side // 100)), 50, axis=2), 50, axis=3)
+    valid = np.ones((2, side, side // 2), np.bool_)
+
+    def pictures(size):
+        preview = Preview(grid, 2, display=(0, 1, 2), stretch=Stretch("percentiles", 0.0, 255.0, "float32"))
+        for window in windows(grid.height, grid.width, size):
+            rows, cols = slices(window)
+            here = shown[..., rows, cols]
+            preview.add(
+                Piece(
+                    window=window,
+                    composite=here[0],
+                    share=np.full((2, *here.shape[2:]), 0.5),
+                    count=np.full(here.shape[2:], 2, np.uint16),
+                    source=np.ones(here.shape[2:], np.uint16),
+                    shown=here,
+                    valid=valid[:, rows, cols],
+                    good=valid[:, rows, cols],
+                )
+            )
+        return preview.image(0), preview.image(1), preview.result(), preview.share(1)
+
+    whole = pictures(4096)
+    assert max(whole[0].shape) <= 320
+    for one, other in zip(whole, pictures(130), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert abs(float(whole[1].mean()) - float(shown[1].mean())) < 3
+    np.testing.assert_array_equal(whole[0], whole[2])

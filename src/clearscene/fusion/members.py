@@ -142,9 +142,15 @@ def _most_usual(pictures: Sequence[Floats], goods: Sequence[NDArray[np.bool_]]) 
 
 
 def mean_qualities(
-    images: Sequence[FuseImage], setting: Setting, model: QualityModel, *, folder: Path, stretch: Stretch
+    images: Sequence[FuseImage],
+    goods: Sequence[NDArray[np.bool_]],
+    setting: Setting,
+    model: QualityModel,
+    *,
+    folder: Path,
+    stretch: Stretch,
 ) -> list[float]:
-    """Mean quality of each image, small, where it is valid; -inf where it is nowhere. Files in `folder`."""
+    """Mean quality of each image, small, where it is good (row, col); -inf where it is nowhere. Files in `folder`."""
     folder.mkdir()
     grid, _ = coarser(setting.grid, OVERVIEW)
     small = replace(setting, grid=grid)
@@ -152,9 +158,8 @@ def mean_qualities(
         images, small, model, folder=folder, shifts={}, stretch=stretch, progress=lambda _: None, are_small=True
     )
     result = []
-    for image in images:
-        valid = look_over(image, setting).good
-        quality = maps[image.path].read(grid.window)[valid]
+    for image, good in zip(images, goods, strict=True):
+        quality = maps[image.path].read(grid.window)[good]
         result.append(float(quality.mean()) if quality.size else -np.inf)
     return result
 

@@ -13,6 +13,8 @@ from clearscene.raster.stretch import Stretch
 
 __all__ = ["Preview"]
 
+A_SIDE = 3
+"""Pixels of a large square that are looked at, a side, at least."""
 LONGEST = 320
 """Pixels of the longer side of a picture."""
 GROUND = np.array([236, 239, 242], np.uint8)
@@ -20,16 +22,20 @@ GROUND = np.array([236, 239, 242], np.uint8)
 
 
 class Preview:
-    """Means over squares of whole pixels. Law: it does not depend on how the scene was cut into windows.
+    """Means over squares of pixels, of large squares every few pixels. Law: how the scene was cut changes nothing.
 
     Memory: `(5 + 4 * images) * 320 * 320 * 8` bytes at most.
     """
 
     def __init__(self, grid: Grid, n_images: int, *, display: Sequence[int], stretch: Stretch) -> None:
         """`display` are places of the bands to show, three or one."""
-        self._factor = math.ceil(max(grid.height, grid.width) / LONGEST)
+        factor = math.ceil(max(grid.height, grid.width) / LONGEST)
+        self._step = max(1, factor // A_SIDE)
+        self._across = math.ceil(factor / self._step)
+        """Pixels of the scene from one that is looked at to the next, and how many of these a square has a side."""
         self._display, self._stretch = list(display), stretch
-        shape = math.ceil(grid.height / self._factor), math.ceil(grid.width / self._factor)
+        side = self._step * self._across
+        shape = math.ceil(grid.height / side), math.ceil(grid.width / side)
         self._images = np.zeros((n_images, len(self._display), *shape))
         self._seen = np.zeros((n_images, *shape))
         self._shares = np.zeros((n_images, *shape))
@@ -68,16 +74,26 @@ class Preview:
 
     def _add(self, target: NDArray[np.float64], values: NDArray[np.generic], piece: Piece) -> None:
         """Add the sums over squares, which lie where they lie in the scene, not in the window."""
-        rows, cols = slices(piece.window)
-        row_starts, row_places = _squares(rows, self._factor)
-        col_starts, col_places = _squares(cols, self._factor)
-        sums = np.add.reduceat(values.astype(np.float64), row_starts, axis=-2)
+        rows, cols = (self._looked_at(span) for span in slices(piece.window))
+        if rows.start >= rows.stop or cols.start >= cols.stop:
+            return
+        here = [
+            slice(span.start * self._step - whole.start, None, self._step)
+            for span, whole in zip((rows, cols), slices(piece.window), strict=True)
+        ]
+        row_starts, row_places = _squares(rows, self._across)
+        col_starts, col_places = _squares(cols, self._across)
+        sums = np.add.reduceat(values[..., here[0], here[1]].astype(np.float64), row_starts, axis=-2)
         sums = np.add.reduceat(sums, col_starts, axis=-1)
         target[..., row_places, col_places] += sums
 
+    def _looked_at(self, span: slice) -> slice:
+        """The numbers of the pixels of a span that are looked at."""
+        return slice(-(-span.start // self._step), -(-span.stop // self._step))
+
 
 def _squares(span: slice, factor: int) -> tuple[NDArray[np.intp], slice]:
-    """Where squares begin within a span of pixels, and which squares they are."""
+    """Where squares begin within a span of pixels that are looked at, and which squares they are."""
     first, last = span.start // factor, (span.stop - 1) // factor
     starts = np.arange(first, last + 1) * factor - span.start
     return np.maximum(starts, 0), slice(first, last + 1)

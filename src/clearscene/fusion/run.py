@@ -203,8 +203,9 @@ class FuseJob:
         qualities: list[float] = []
         if model is not None and not wanted:
             stretch = stretch_of(images, setting, samples)
+            goods = [view.good for view in views]
             qualities = mean_qualities(
-                judged_as(images), setting, model, folder=self.folder / "overview", stretch=stretch
+                judged_as(images), goods, setting, model, folder=self.folder / "overview", stretch=stretch
             )
         return find_reference(images, views, wanted, qualities=qualities), samples
 
