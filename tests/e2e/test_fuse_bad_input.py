@@ -52,6 +52,19 @@ def test_a_result_of_other_images_is_not_handed_out(tmp_path, paths):
     assert "--overwrite" in refused.stderr
 
 
+def test_an_image_without_data_on_the_grid_is_named(tmp_path, paths):
+    empty = tmp_path / "2020-01-01.tif"
+    with rasterio.open(paths[0]) as dataset:
+        profile = {**dataset.profile, "nodata": 7}
+        with rasterio.open(empty, "w", **profile) as target:
+            target.descriptions = dataset.descriptions
+            target.write(np.full((dataset.count, dataset.height, dataset.width), 7, dataset.dtypes[0]))
+    out = tmp_path / "f.tif"
+    done = clearscene("fuse", *paths, empty, "--out", out, "--workers", "1", "--method", "median", check=0)
+    assert "2020-01-01: no data on the grid of the result" in done.stderr
+    assert read_report(out.with_suffix(".json")).warnings
+
+
 def test_an_image_that_breaks_off_in_the_middle_is_left_out(tmp_path, paths):
     cut = tmp_path / "2024-09-01.tif"
     big = np.tile(dates(1)[0], (1, 5, 5)).astype(np.uint8)

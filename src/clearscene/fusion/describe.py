@@ -12,7 +12,7 @@ from clearscene.fusion.image import FuseImage
 from clearscene.fusion.lying import whole_offset
 from clearscene.fusion.members import Setting
 from clearscene.fusion.outputs import Plan, Totals
-from clearscene.fusion.plan import Prepared, applied, shift_warnings
+from clearscene.fusion.plan import Prepared, applied, listed, shift_warnings
 from clearscene.fusion.result import Cost, FuseReport, ImageRecord, ShiftRecord, ToneRecord
 from clearscene.fusion.shifting import Shift
 from clearscene.fusion.tone import ToneLine
@@ -72,7 +72,7 @@ def describe_run(
         nudged_pixels=totals.nudged,
         notes=[*prepared.notes, *notes, *_notes(prepared, images, totals)],
         warnings=[
-            *_empty_warnings(totals),
+            *_empty_warnings(images, totals),
             *prepared.warnings,
             *shift_warnings(images, shifts, options),
             *_tone_warnings(images, tones),
@@ -138,9 +138,11 @@ def _notes(prepared: Prepared, images: Sequence[FuseImage], totals: Totals) -> l
     return notes
 
 
-def _empty_warnings(totals: Totals) -> list[str]:
+def _empty_warnings(images: Sequence[FuseImage], totals: Totals) -> list[str]:
+    """What to say where there is nothing: in the whole result, or of single images."""
     if totals.filled:
-        return []
+        empty = [image.name for image, n_valid in zip(images, totals.valid, strict=True) if not n_valid]
+        return [f"{listed(empty)}: no data on the grid of the result, so nothing is taken."] if empty else []
     why = (
         "every image is masked everywhere; --all-bad least fills it all the same"
         if totals.all_masked

@@ -24,6 +24,7 @@ __all__ = [
     "fitted",
     "judged_as",
     "level_warnings",
+    "listed",
     "nodata_for",
     "prepare_fuse",
     "shift_warnings",
@@ -105,7 +106,7 @@ def fitted(prepared: Prepared, images: Sequence[FuseImage]) -> Prepared:
     unscaled = [image.name for image in images if _is_unscaled(image)]
     if model.sees_reflectance and unscaled:
         warning = (
-            f"{_listed(unscaled)}: nothing says how values become reflectance; quality is judged as if it were value"
+            f"{listed(unscaled)}: nothing says how values become reflectance; quality is judged as if it were value"
             f" * {USUAL_SCALE:g}. If that is wrong, name --scale, or clouds may be taken for clear ground."
         )
         return replace(prepared, warnings=(*prepared.warnings, warning))
@@ -120,7 +121,8 @@ def judged_as(images: Sequence[FuseImage]) -> list[FuseImage]:
     ]
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Names one after the other, at most three of them."""
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
