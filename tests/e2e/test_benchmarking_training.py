@@ -1,6 +1,12 @@
 """A benchmark that trains a real network, from the typed command; needs the extra `train`."""
 
+import contextlib
 import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -68,6 +74,39 @@ def test_a_network_is_trained_judged_and_not_trained_again(folder):
     clearscene("benchmark", "run", folder / "suite.toml", "--out", out, "--quiet", check=0)
     assert best.stat().st_mtime_ns == before
     assert read_results(out).cells == results.cells
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="processes of a session are counted in /proc")
+def test_a_run_that_is_ended_leaves_no_process_behind(folder, tmp_path):
+    text = SUITE.replace("epochs = 1", "epochs = 100000").replace('"set"', f'"{folder / "set"}"')
+    (tmp_path / "suite.toml").write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "clearscene", "benchmark", "run", tmp_path / "suite.toml", "--out", tmp_path]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True, text=True) as run:
+        until(lambda: list(tmp_path.glob("trained/*/*/train.csv")) and len(of_session(run.pid)) > 2)
+        run.send_signal(signal.SIGTERM)
+        said = run.communicate(timeout=60)[1]
+    assert run.returncode == 130
+    assert "the same command goes on" in said
+    until(lambda: not of_session(run.pid))
+
+
+def until(is_so, *, seconds=90):
+    """Wait for something that takes time."""
+    end = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < end, "it never came about"
+        time.sleep(0.1)
+
+
+def of_session(leader):
+    """Ids of the processes that a process and its children have started, itself included."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has just ended
+            state, _, _, session = stat.read_text(encoding="utf-8").rpartition(")")[2].split()[:4]
+            if int(session) == leader and state != "Z":
+                found.append(int(stat.parent.name))
+    return found
 
 
 def test_yolo_learns_instances_with_the_trainer_of_its_makers(folder, tmp_path):

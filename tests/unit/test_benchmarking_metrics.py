@@ -1,8 +1,11 @@
 """Metrics against scikit-learn, and against counts made by hand."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from clearscene.benchmark import tally as tallying
 from clearscene.benchmark.bins import bin_of
 from clearscene.benchmark.intervals import estimate, scene_draws
 from clearscene.benchmark.metrics import METRICS, Sums, measure
@@ -24,10 +27,10 @@ def answers():
 
 
 def tally_of(pairs, thresholds=(THRESHOLD,)):
-    tally = Tally(thresholds)
+    made = Tally(thresholds)
     for probability, truth in pairs:
-        tally.add(probability, truth)
-    return tally
+        made.add(probability, truth)
+    return made
 
 
 def counted(*, tp=0, fp=0, fn=0, tn=0, boundary=(0, 0, 0, 0)):
@@ -204,3 +207,32 @@ def test_draws_take_as_many_scenes_as_there_are():
     drawn = scene_draws(7, seed=1, draws=50)
     assert (drawn.sum(axis=1) == 7).all()
     assert len(np.unique(drawn, axis=0)) > 10
+
+
+@pytest.mark.parametrize("strip", [1, 53 * 3, 53 * 11])
+def test_an_image_counts_the_same_however_it_is_cut_into_strips(answers, monkeypatch, strip):
+    rng = np.random.default_rng(3)
+    smooth = np.repeat(np.repeat(rng.random((9, 11)), 5, axis=0), 5, axis=1)[:37, :53].astype(np.float32)
+    pairs = [*answers, (smooth, (np.roll(smooth, 2, axis=0) > 0.5).astype(np.uint8))]
+    whole = [tally_of([pair], (0.2, THRESHOLD)) for pair in pairs]
+    monkeypatch.setattr(tallying, "STRIP", strip)
+    for pair, before in zip(pairs, whole, strict=True):
+        after = tally_of([pair], (0.2, THRESHOLD))
+        assert (after.boundary == before.boundary).all()
+        assert before.boundary.all()
+        assert (after.positives == before.positives).all()
+        assert (after.negatives == before.negatives).all()
+        assert np.allclose(after.confidence, before.confidence)
+
+
+def test_counting_a_scene_needs_memory_for_a_strip_of_it(monkeypatch):
+    monkeypatch.setattr(tallying, "STRIP", 2**14)
+    rng = np.random.default_rng(4)
+    probability = rng.random((1100, 500), np.float32)
+    truth = (probability > 0.7).astype(np.uint8)
+    tally_of([(probability[:5], truth[:5])])
+    tracemalloc.start()
+    tally_of([(probability, truth)])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * probability.size  # 50 bytes a pixel when it was counted whole

@@ -1,10 +1,12 @@
 """Cards, suites, classes, published tables, and tables of results."""
 
+import json
 import math
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from clearscene.benchmark.band_sets import BAND_SETS
 from clearscene.benchmark.card import Card, find_card, shipped_cards
@@ -21,6 +23,7 @@ from clearscene.benchmark.stitch import Answered, stitched
 from clearscene.benchmark.suite import ModelEntry, parse_suite
 from clearscene.benchmark.table_files import to_csv, to_latex, to_markdown
 from clearscene.benchmark.tables import main_tables, mixed_table
+from clearscene.cli.benchmark import app
 from clearscene.errors import ModelError, OptionError
 
 SETS = [{"name": "Made", "folder": "made"}]
@@ -81,6 +84,16 @@ def _toml(values):
 def test_an_unknown_card_names_those_that_there_are():
     with pytest.raises(OptionError, match="pooled"):
         find_card("poolled")
+
+
+@pytest.mark.parametrize("name", sorted(shipped_cards()))
+def test_a_card_that_is_printed_can_be_read_again(tmp_path, name):
+    shown = CliRunner().invoke(app, ["cards", name])
+    assert shown.exit_code == 0
+    (tmp_path / "mine.toml").write_text(shown.stdout, encoding="utf-8")
+    assert find_card("mine.toml", folder=tmp_path) == find_card(name)
+    as_json = CliRunner().invoke(app, ["cards", name, "--json"])
+    assert json.loads(as_json.stdout)["name"] == name
 
 
 def test_a_suite_reads_its_cards_and_anchors_its_folders(tmp_path):

@@ -15,8 +15,9 @@ from clearscene.benchmark.bins import LEVELS
 from clearscene.benchmark.metrics import METRICS
 from clearscene.errors import OptionError
 from clearscene.models.manifest import describe_errors
+from clearscene.training.export.toml_text import to_toml
 
-__all__ = ["Card", "Column", "Fill", "ThresholdRule", "find_card", "read_card", "shipped_cards"]
+__all__ = ["Card", "Column", "Fill", "ThresholdRule", "card_text", "find_card", "read_card", "shipped_cards"]
 
 
 def _fraction(value: Any) -> Any:
@@ -162,6 +163,11 @@ def shipped_cards() -> dict[str, Card]:
     folder = Path(str(files("clearscene"))) / "benchmark" / "cards"
     cards = [read_card(path) for path in sorted(folder.glob("*.toml"))]
     return {card.name: card for card in cards}
+
+
+def card_text(card: Card) -> str:
+    """A card as a TOML file with all its keys, defaults included. Law: `read_card` of it gives the same card."""
+    return to_toml(card.model_dump(mode="json"))
 
 
 def find_card(name_or_path: str, *, folder: Path | None = None) -> Card:

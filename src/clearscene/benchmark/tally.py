@@ -4,7 +4,7 @@ Confusion at every threshold on an edge follows from two histograms, so that a r
 threshold costs no second pass. Only boundaries need the thresholds beforehand.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 from clearscene.benchmark.bins import LEVELS, N_BINS, bin_of, edge_of, level_of
 from clearscene.benchmark.metrics import BOUNDARY, ECE_BINS, Sums
 
-__all__ = ["IGNORED", "Tally", "boundary_counts", "joined"]
+__all__ = ["IGNORED", "Tally", "boundary_counts", "joined", "strips"]
 
 IGNORED = 255
 """Value of the truth that is not counted."""
+STRIP = 2**19
+"""Pixels that are counted at once; a strip is one row at least."""
+EVERY_ROW = slice(None)
 
 
 @dataclass
@@ -39,17 +42,27 @@ class Tally:
         self.boundary = np.zeros((len(self.thresholds), len(BOUNDARY)), np.int64)
 
     def add(self, probability: NDArray[np.floating], truth: NDArray[np.uint8]) -> None:
-        """Count an image (row, col): probability 0 to 1; truth 0, 1, or 255 where nothing is counted."""
-        counted = truth != IGNORED
-        every = bin_of(probability)
-        bins, is_true = every[counted], truth[counted] == 1
+        """Count an image (row, col): probability 0 to 1; truth 0, 1, or 255 where nothing is counted.
+
+        Law: what is counted does not depend on the height of the strips, and beyond the image memory does not grow with
+        its height: some 70 bytes for each pixel of a strip.
+        """
+        for whole, core in strips(truth.shape, margin=self.tolerance_px + 2):
+            self._add_strip(bin_of(probability[whole]), probability[whole], truth[whole], core=core)
+
+    def _add_strip(
+        self, every: NDArray[np.int64], probability: NDArray[np.floating], truth: NDArray[np.uint8], *, core: slice
+    ) -> None:
+        """Count the rows `core` of bins, probability and truth (row, col); the others are what boundaries see."""
+        counted = truth[core] != IGNORED
+        bins, is_true = every[core][counted], truth[core][counted] == 1
         self.positives += np.bincount(bins[is_true], minlength=N_BINS)
         self.negatives += np.bincount(bins[~is_true], minlength=N_BINS)
-        values = np.clip(probability[counted].astype(np.float64), 0, 1)
+        values = np.clip(probability[core][counted].astype(np.float64), 0, 1)
         coarse = np.minimum(level_of(values) // (LEVELS // ECE_BINS), ECE_BINS - 1)
         self.confidence += np.bincount(coarse, weights=values, minlength=ECE_BINS)
         for i, threshold in enumerate(self.thresholds):
-            self.boundary[i] += boundary_counts(every >= edge_of(threshold), truth, self.tolerance_px)
+            self.boundary[i] += boundary_counts(every >= edge_of(threshold), truth, self.tolerance_px, core=core)
 
     @property
     def n_pixels(self) -> int:
@@ -82,22 +95,34 @@ def _coarse(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.add.reduceat(counts, [edge_of(i / ECE_BINS) for i in range(ECE_BINS)], axis=1))
 
 
-def boundary_counts(found: NDArray[np.bool_], truth: NDArray[np.uint8], tolerance_px: int) -> tuple[int, int, int, int]:
+def strips(shape: tuple[int, ...], *, margin: int) -> Iterator[tuple[slice, slice]]:
+    """Rows of an image of this height and width, strip by strip: those to read, and which of these are the strip.
+
+    Laws: the strips are all rows, each once; those to read reach `margin` rows further, or to the end of the image.
+    """
+    height, width = shape
+    step = max(1, STRIP // max(width, 1))
+    for top in range(0, height, step):
+        bottom, first = min(height, top + step), max(0, top - margin)
+        yield slice(first, min(height, bottom + margin)), slice(top - first, bottom - first)
+
+
+def boundary_counts(
+    found: NDArray[np.bool_], truth: NDArray[np.uint8], tolerance_px: int, *, core: slice = EVERY_ROW
+) -> tuple[int, int, int, int]:
     """Boundary pixels in the order of `BOUNDARY`, of a mask and a truth (row, col) with 255 as not counted.
 
     A boundary pixel is a pixel of the mask with another beside it, in eight directions, that is not. The frame
     of the image is no boundary, and neither is the edge of what is not counted. Near is within `tolerance_px`,
     in straight distance (Csurka and others, "What is a good evaluation measure for semantic segmentation?",
-    BMVC 2013).
+    BMVC 2013). Only those in the rows `core` are counted; `tolerance_px` + 2 rows around them decide with them.
     """
     known = (truth != IGNORED).astype(np.uint8)
     inside = _eroded(known).astype(np.bool_)
     drawn, true = (_outline(mask & (known == 1)) & inside for mask in (found, truth == 1))
-    n_drawn, n_true = int(drawn.sum()), int(true.sum())
-    if not n_drawn or not n_true:
-        return 0, n_drawn, 0, n_true
-    hit = int((_distance(true)[drawn] <= tolerance_px).sum())
-    met = int((_distance(drawn)[true] <= tolerance_px).sum())
+    n_drawn, n_true = int(drawn[core].sum()), int(true[core].sum())
+    hit = int((_distance(true)[core][drawn[core]] <= tolerance_px).sum()) if n_drawn and true.any() else 0
+    met = int((_distance(drawn)[core][true[core]] <= tolerance_px).sum()) if n_true and drawn.any() else 0
     return hit, n_drawn, met, n_true
 
 

@@ -75,7 +75,7 @@ def _of_instances(suite: Suite, model: ModelEntry, entry: SetEntry, prepared: Pr
     chosen = model.training.over(suite.training)
     positive = positive_of(prepared.classes, entry.positive, entry.ignored, place=f"set {entry.name}")
     same = ("epochs", "max_minutes", "size", "batch_size", "optimizer", "lr", "patience", "augment", "pretrained")
-    values = {key: getattr(chosen, key) for key in (*same, "max_val_chips", "threads", "device", "seed")}
+    values = {key: getattr(chosen, key) for key in (*same, "max_val_chips", "threads", "device", "precision", "seed")}
     return {"seed": suite.seed, **_given(values), "folder": str(entry.folder), "positive": positive}
 
 

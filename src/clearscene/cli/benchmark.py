@@ -36,7 +36,8 @@ def run(
 ) -> None:
     """Train and judge every model on every set by every protocol; write tables, figures and a page.
 
-    What is finished is kept: after Ctrl-C or a failure the same command goes on. Exit code 1 if something failed.
+    What is finished is kept: after Ctrl-C, SIGTERM or a failure the same command goes on. Exit code 1 if something
+    failed, 130 if it was ended.
     """
     from clearscene.benchmark.drawing import draw_all
     from clearscene.benchmark.page import PAGE
@@ -91,11 +92,13 @@ def cards(
     name: Annotated[str, typer.Argument(metavar="[CARD]", help="A name or a TOML file, to see all of it.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """List the protocol cards, or show one."""
-    from clearscene.benchmark.card import find_card, shipped_cards
+    """List the protocol cards, or print one as the TOML file that it is: a card of your own begins with it."""
+    from clearscene.benchmark.card import card_text, find_card, shipped_cards
 
     if name:
-        typer.echo(json.dumps(find_card(name).model_dump(mode="json"), indent=1, ensure_ascii=False))
+        card = find_card(name)
+        as_dict = card.model_dump(mode="json")
+        typer.echo(json.dumps(as_dict, indent=1, ensure_ascii=False) if as_json else card_text(card))
         return
     known = shipped_cards()
     if as_json:

@@ -8,7 +8,7 @@ not cloud here.
 import csv
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
@@ -19,10 +19,13 @@ import numpy as np
 
 from clearscene.datasets.prepared import PreparedRecord, PreparedSet
 from clearscene.errors import DatasetError
+from clearscene.training.config import RunConfig
+from clearscene.training.device import Arithmetic, choose_device
 from clearscene.training.export.toml_text import to_toml
 from clearscene.training.networks.yolo import MODEL, ultralytics
 from clearscene.training.networks.yolo_instances import INSTANCES, InstanceNet, label_lines, mend_suppression
-from clearscene.training.networks.yolo_options import EPOCHS, OPTIMIZERS, InstanceTraining
+from clearscene.training.networks.yolo_options import InstanceTraining
+from clearscene.training.networks.yolo_trainer import Follower, arguments
 
 __all__ = ["InstanceTraining", "train_instances"]
 
@@ -38,7 +41,7 @@ def train_instances(chosen: InstanceTraining, out: Path, *, tell: Callable[[str,
 
     Raises:
         MissingExtraError: ultralytics is not installed.
-        TrainingError: As `InstanceTraining.check`.
+        TrainingError: As `InstanceTraining.check`; or there is no such device, or the precision is slow on it.
         DatasetError: A split shows no instance, a chip is broken, or the set lacks red, green or blue.
     """
     chosen.check()
@@ -46,22 +49,22 @@ def train_instances(chosen: InstanceTraining, out: Path, *, tell: Callable[[str,
 
     models = ultralytics("models")
     mend_suppression()
-    if chosen.threads and chosen.device in ("auto", "cpu"):
+    device = choose_device(chosen.device)
+    arithmetic = Arithmetic.choose(RunConfig(precision=chosen.precision), device)
+    if chosen.threads and device.type == "cpu":
         torch.set_num_threads(chosen.threads)
     work = out / WORK
     shutil.rmtree(work, ignore_errors=True)
     data = _written(chosen, work)
     model = models.YOLO(f"{MODEL}.pt" if chosen.pretrained else f"{MODEL}.yaml")
-    model.add_callback("on_train_epoch_end", lambda trainer: tell(*_progress(trainer)))
-    if chosen.epochs and chosen.max_minutes:
-        limit = _TimeLimit(chosen.max_minutes)
-        model.add_callback("on_train_start", limit.start)
-        model.add_callback("on_train_batch_end", limit.look)
+    follower = Follower(chosen.epochs, arithmetic, tell)
+    for event in ("on_train_start", "on_train_epoch_end", "on_fit_epoch_end"):
+        model.add_callback(event, getattr(follower, event))
     began = perf_counter()
-    model.train(data=str(data), **_arguments(chosen, work))
+    model.train(data=str(data), **arguments(chosen, work, device=device.type))
     minutes = (perf_counter() - began) / 60
     shutil.copyfile(work / "run" / "weights" / "best.pt", out / INSTANCES)
-    _write_records(chosen, out, trainer=model.trainer, minutes=minutes)
+    _write_records(chosen, out, trainer=model.trainer, steps=follower.steps, minutes=minutes)
     for name in ("images", "labels"):
         shutil.rmtree(work / name)
 
@@ -103,58 +106,10 @@ def _write_chip(prepared: PreparedSet, record: PreparedRecord, positive: Sequenc
     return len(lines)
 
 
-def _arguments(chosen: InstanceTraining, work: Path) -> dict[str, Any]:
-    """For ultralytics: what is not named is its default, as in the comparison."""
-    plain = (
-        {}
-        if chosen.augment
-        else dict.fromkeys(("mosaic", "fliplr", "hsv_h", "hsv_s", "hsv_v", "scale", "translate"), 0)
-    )
-    return {
-        "project": str(work.resolve()),
-        "name": "run",
-        "exist_ok": True,
-        "epochs": chosen.epochs or EPOCHS,
-        # it makes ultralytics count epochs anew, whatever was chosen
-        "time": None if chosen.epochs or chosen.max_minutes is None else chosen.max_minutes / 60,
-        "imgsz": chosen.size,
-        "batch": chosen.batch_size,
-        "patience": chosen.patience,
-        "optimizer": OPTIMIZERS[chosen.optimizer],
-        **({} if chosen.lr is None else {"lr0": chosen.lr}),
-        "seed": chosen.seed,
-        "device": None if chosen.device == "auto" else chosen.device.replace("cuda:", "").replace("cuda", "0"),
-        "workers": 0,
-        "plots": False,
-        "verbose": False,
-        **plain,
-    }
-
-
-class _TimeLimit:
-    """Ends a training of ultralytics after so many minutes, in the midst of an epoch; it is validated all the same."""
-
-    def __init__(self, minutes: float) -> None:
-        self._seconds, self._began = minutes * 60, perf_counter()
-
-    def start(self, _: Any) -> None:
-        """The first epoch begins."""
-        self._began = perf_counter()
-
-    def look(self, trainer: Any) -> None:
-        """A step was taken."""
-        if perf_counter() - self._began > self._seconds:
-            trainer.stop = True
-
-
-def _progress(trainer: Any) -> tuple[str, float]:
-    done = (trainer.epoch + 1) / max(trainer.epochs, 1)
-    return f"epoch {trainer.epoch + 1}", float(min(1.0, done))
-
-
-def _write_records(chosen: InstanceTraining, out: Path, *, trainer: Any, minutes: float) -> None:
+def _write_records(
+    chosen: InstanceTraining, out: Path, *, trainer: Any, steps: Mapping[int, int], minutes: float
+) -> None:
     """What `clearscene train` leaves, as far as it is known: losses by step, the network, how it ended."""
-    n_batches = len(trainer.train_loader)
     with (out / WORK / "run" / "results.csv").open(encoding="utf-8", newline="") as stream:
         rows = [{key.strip(): value for key, value in row.items()} for row in csv.DictReader(stream)]
     for split in ("train", "val"):
@@ -163,10 +118,10 @@ def _write_records(chosen: InstanceTraining, out: Path, *, trainer: Any, minutes
             table.writerow(["step", "loss"])
             for row in rows:
                 loss = sum(float(row[f"{split}/{name}"]) for name in LOSSES)
-                table.writerow([int(row["epoch"]) * n_batches, f"{loss:.6g}"])
+                table.writerow([steps[int(row["epoch"])], f"{loss:.6g}"])
     network = {"name": "yolov8-seg", "form": "paper", "bands": list(InstanceNet.bands)}
     (out / "config.toml").write_text(to_toml({"network": network, "instances": asdict(chosen)}), encoding="utf-8")
     scores = [float(row["metrics/mAP50-95(M)"]) for row in rows]
-    outcome = {"reason": "done", "step": len(rows) * n_batches, "minutes": minutes, "best": max(scores)}
+    outcome = {"reason": "done", "step": max(steps.values()), "minutes": minutes, "best": max(scores)}
     record = {"outcome": outcome, "hardware": {"device": str(trainer.device)}}
     (out / "run.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
