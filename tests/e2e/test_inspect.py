@@ -7,6 +7,7 @@ import sys
 import time
 from xml.etree import ElementTree
 
+import cv2
 import numpy as np
 import pyogrio
 import pytest
@@ -113,8 +114,8 @@ def test_report_json_adds_up(run):
 def test_confidence_raster_is_one_band_a_type(run):
     _, folder, _ = run
     with rasterio.open(folder / "confidence.tif") as dataset:
-        assert dataset.descriptions == ("stitching_trace", "stripe", "missing")
-        assert 1 <= dataset.read(3).max() <= 100
+        assert dataset.descriptions == ("stitching_trace", "misalignment", "stripe", "missing")
+        assert 1 <= dataset.read(4).max() <= 100
 
 
 def test_report_page_is_self_contained(run):
@@ -152,9 +153,26 @@ def test_a_seam_is_a_finding_with_a_length(tmp_path):
 def test_a_scene_too_small_for_seams_says_so(tmp_path):
     scene = write_scene(tmp_path / "small.tif", ground(150, 180))
     clearscene("inspect", scene, "--out", tmp_path / "out", check=0)
-    trace = next(t for t in report_of(tmp_path / "out" / "small").types if t.type == "stitching_trace")
-    assert not trace.inspected
-    assert "192 px" in trace.reason.en
+    types = {t.type: t for t in report_of(tmp_path / "out" / "small").types}
+    for name, shortest in (("stitching_trace", "192 px"), ("misalignment", "384 px")):
+        assert not types[name].inspected
+        assert shortest in types[name].reason.en
+
+
+def test_a_misaligned_seam_is_a_finding_with_a_length(tmp_path):
+    rng = np.random.default_rng(6)
+    wide = sum(cv2.GaussianBlur(rng.normal(0, 90, (807, 900, 3)), (0, 0), sigma) * sigma for sigma in (1.2, 3))
+    wide = np.clip(np.moveaxis(wide, -1, 0) + 120, 0, 255).astype(np.uint8)
+    data = np.concatenate([wide[:, :-7, :500], wide[:, 7:, 500:]], axis=2)  # what lies to the right goes up by 7 px
+    scene = write_scene(tmp_path / "mosaic.tif", data)
+    clearscene("inspect", scene, "--out", tmp_path / "out", "--types", "misalignment", check=0)
+    report = report_of(tmp_path / "out" / "mosaic")
+    (seam,) = report.findings
+    assert (seam.type, seam.detector) == ("misalignment", "rule:misalignment")
+    assert seam.bounds_px[0] in range(494, 501)
+    assert seam.bounds_px[2] in range(500, 507)
+    assert 500 < seam.length_px <= 793
+    assert report.score.score < 100
 
 
 def test_a_clean_scene_scores_100_and_says_so(tmp_path):

@@ -1,8 +1,9 @@
 """What a report says of the scene, its pixels and the detectors that took part."""
 
 import math
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 from rasterio.crs import CRS
@@ -19,6 +20,7 @@ from clearscene.inspection.result import Detector, NotInspected, Pixels, SceneIn
 from clearscene.inspection.taxonomy import TYPES, DefectType
 from clearscene.inspection.viewer import SceneViewer
 from clearscene.raster.scene import Scene
+from clearscene.rules.misalignment import MisalignmentRule
 from clearscene.rules.rule import Rule
 from clearscene.rules.seam import SeamRule
 
@@ -97,7 +99,7 @@ def count_pixels(detection: Detection, grid: Grid) -> Pixels:
     )
 
 
-def describe_rule(rule: Rule | SeamRule) -> Detector:
+def describe_rule(rule: Rule | SeamRule | MisalignmentRule) -> Detector:
     """A rule with its parameters."""
     return Detector(
         name=f"rule:{rule.name}",
@@ -126,7 +128,7 @@ def types_left_out(
     *,
     needs_bands: Sequence[str] = (),
     silent: Container[str] = (),
-    is_small: bool = False,
+    too_small: Mapping[str, int] = MappingProxyType({}),
 ) -> dict[str, Bilingual]:
     """Why each type that nobody looked for was left out, by type name.
 
@@ -135,21 +137,22 @@ def types_left_out(
         found: Ids of the types that a detector looked for.
         needs_bands: Bands that the installed model reads and the scene lacks; empty if it lacks none.
         silent: Names of the types that the installed model answers for, but did not learn well enough.
-        is_small: The scene is smaller than the shortest seam that the rule can tell.
+        too_small: Shortest seam in pixels that a rule can tell, by type name; the scene is smaller.
     """
-    if is_small and any(defect.name == SeamRule.name for defect in wanted):
-        rest = types_left_out(wanted, found, needs_bands=needs_bands, silent=silent)
-        return rest | {SeamRule.name: say("small_for_seams", SeamRule().shortest)}
     asked = {defect.name for defect in wanted}
     words = list(map(word, needs_bands))
     lacking = Bilingual(en=", ".join(w.en for w in words), zh="、".join(w.zh for w in words))
     why = say("model_needs_bands", lacking) if words else say("no_model")
     unlearned = why if words else say("model_silent")
-    return {
-        defect.name: (unlearned if defect.name in silent else why) if defect.name in asked else say("left_out_by_types")
-        for defect in TYPES
-        if defect.id not in found
-    }
+
+    def reason(name: str) -> Bilingual:
+        if name not in asked:
+            return say("left_out_by_types")
+        if name in too_small:
+            return say("small_for_seams", too_small[name])
+        return unlearned if name in silent else why
+
+    return {defect.name: reason(defect.name) for defect in TYPES if defect.id not in found}
 
 
 def unreadable_scene(path: str, reason: str) -> SceneError:

@@ -2,18 +2,18 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from rasterio.windows import Window
 
 from clearscene.grid import Grid, windows
-from clearscene.inspection.picture import ReducedPicture
 from clearscene.inspection.viewer import Look, SceneViewer
 from clearscene.rules.rule import Rule
 from clearscene.runs import Runs
 from clearscene.stream import ordered_map
 
-__all__ = ["Detection", "WindowResult", "detect", "fitting_workers"]
+__all__ = ["Detection", "Gatherer", "WindowResult", "detect", "fitting_workers"]
 
 WINDOW_SIZE, LARGE_WINDOW_SIZE = 1024, 2048
 """Rows and columns of the windows that rules work on, without the margin. Larger ones spend less on margins,
@@ -28,6 +28,17 @@ RESERVED_MB = 400
 
 WORKER_MB = 220
 """What a worker holds while rules look at a large window (`benchmarks/inspect_scene.py` prints the peak of two)."""
+
+
+class Gatherer(Protocol):
+    """Whoever looks at the whole scene, and gathers what that needs while windows are read."""
+
+    halo: int
+    """Pixels around a window that `gather` needs."""
+
+    def gather(self, look: Look) -> None:
+        """Take what is needed from a window; each pixel of the scene is in one of them, in any order, of any thread."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,20 +92,20 @@ def detect(
     *,
     workers: int,
     progress: Callable[[float], None],
-    picture: ReducedPicture | None = None,
+    gatherers: Sequence[Gatherer] = (),
 ) -> Detection:
-    """Run every rule on every window of the scene, in `workers` threads, and gather a reduced picture on the way.
+    """Run every rule on every window of the scene, in `workers` threads; others gather what they need on the way.
 
     `progress` is called with the share of the windows that is done, 0 to 1.
     Memory: `workers` + 1 windows, and the runs of what was found.
     """
     grid = viewer.scene.grid
-    halo = max((rule.halo for rule in rules), default=0)
+    halo = max([0, *(rule.halo for rule in rules), *(one.halo for one in gatherers)])
 
     def one(window: Window) -> WindowResult:
         look = viewer.look(window, halo)
-        if picture is not None:
-            picture.add(window, look.view.display[:, *look.core], look.view.valid[look.core])
+        for gatherer in gatherers:
+            gatherer.gather(look)
         return _inspect_window(look, rules, grid)
 
     size = LARGE_WINDOW_SIZE if grid.n_pixels >= LARGE_SCENE else WINDOW_SIZE

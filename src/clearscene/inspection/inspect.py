@@ -31,7 +31,7 @@ from clearscene.inspection.report import write_json, write_report
 from clearscene.inspection.result import Detector, Report, Timing
 from clearscene.inspection.run_folder import STANDARD_NAME, remember_shapes
 from clearscene.inspection.scoring import Extent, Rest, judge_readability, score_findings, type_penalties
-from clearscene.inspection.seams import SeamSearch
+from clearscene.inspection.seams import SceneSearch, searches_for
 from clearscene.inspection.standard import Standard, load_standard, standard_text
 from clearscene.inspection.summary import summarize
 from clearscene.inspection.taxonomy import BY_ID, BY_NAME, DefectType
@@ -40,6 +40,7 @@ from clearscene.inspection.units import Unit, count_inspected, parse_units, rest
 from clearscene.inspection.viewer import SceneViewer
 from clearscene.models.model import Model
 from clearscene.raster.scene import Scene, open_scene
+from clearscene.rules.misalignment import MisalignmentRule
 from clearscene.rules.missing import MissingRule
 from clearscene.rules.rule import Rule
 from clearscene.rules.seam import SeamRule
@@ -61,8 +62,8 @@ class Inspector:
     standard: Standard
     rules: dict[str, Rule]
     """By the name of the type that the rule finds."""
-    seam: SeamRule | None
-    """Looks at a picture of the whole scene, unless the model finds them; None if stitching traces are not wanted."""
+    seams: tuple[SeamRule | MisalignmentRule, ...]
+    """Look at the whole scene, each unless the model finds the same; those that are wanted."""
     model: Model | None
     """For the region and boundary types; None if no model is installed or none is needed."""
     learned_types: tuple[DefectType, ...]
@@ -82,14 +83,14 @@ def prepare(options: InspectOptions) -> Inspector:
     standard, model = load_standard(options.standard), load_model(options)
     rules = {rule.name: rule for rule in every if rule.name in wanted}
     learned_types = model_types(model, options.types)
-    seam = SeamRule() if SeamRule.name in wanted else None
-    if not rules and seam is None and not learned_types:
+    seams = tuple(rule for rule in (SeamRule(), MisalignmentRule()) if rule.name in wanted)
+    if not rules and not seams and not learned_types:
         raise OptionError(
             f"Nothing here can find {', '.join(sorted(wanted))}.",
             hint="Name a model that can with --model, or leave --types out; `clearscene models` lists what is there.",
         )
     return Inspector(
-        options=options, standard=standard, rules=rules, seam=seam, model=model, learned_types=learned_types
+        options=options, standard=standard, rules=rules, seams=seams, model=model, learned_types=learned_types
     )
 
 
@@ -121,11 +122,13 @@ class _Job:
     watch: Stopwatch
 
     @cached_property
-    def seams(self) -> SeamSearch:
-        """The search for stitching traces."""
-        by_model = BY_NAME[SeamRule.name].id in self._detectors_by_model()
-        rule = None if by_model else self.inspector.seam
-        return SeamSearch(rule, self.scene.grid, n_bands=len(self._shown_bands()))
+    def searches(self) -> tuple[SceneSearch, ...]:
+        """The searches for seams."""
+        return searches_for(self._seam_rules(), self.scene.grid, n_bands=len(self._shown_bands()))
+
+    def _seam_rules(self) -> list[SeamRule | MisalignmentRule]:
+        by_model = self._detectors_by_model()
+        return [rule for rule in self.inspector.seams if BY_NAME[rule.name].id not in by_model]
 
     def run(self) -> Report:
         """All stages; the report is that of `report.json`."""
@@ -139,14 +142,15 @@ class _Job:
                 list(self.inspector.rules.values()),
                 workers=fitting_workers(options.workers, options.memory_limit_mb),
                 progress=lambda share: self.progress("detect", share),
-                picture=self.seams.picture,
+                gatherers=self.searches,
             )
         if detection.unreadable and detection.inspected.area == 0:
             raise unreadable_scene(str(self.scene.path), detection.unreadable[0][1])
         if not self._detectors():  # a gray scene and a color model: nobody looked, so nothing is clean
             detection = replace(detection, inspected=Runs.empty(), inspected_m2=0.0)
         with self._stage("seams"):
-            seams = self.seams.find(workers=fitting_workers(options.workers, options.memory_limit_mb))
+            workers = fitting_workers(options.workers, options.memory_limit_mb)
+            seams = {BY_NAME[s.type_name].id: s.find(viewer, workers=workers) for s in self.searches}
         learned = self._learn(viewer)
         with self._stage("polygons"):
             regions = self._regions(detection, seams, learned)
@@ -194,7 +198,7 @@ class _Job:
     def _detectors(self) -> dict[int, str]:
         """Who finds each type in this scene, by type id; a type that is not in it is not inspected."""
         rules = {BY_NAME[name].id: f"rule:{name}" for name in self.inspector.rules}
-        return rules | self.seams.detectors | self._detectors_by_model()
+        return rules | {BY_NAME[s.type_name].id: s.detector for s in self.searches} | self._detectors_by_model()
 
     def _learn(self, viewer: SceneViewer) -> Learned | None:
         """What the model finds; None where there is none, or nothing it could find is wanted."""
@@ -266,7 +270,8 @@ class _Job:
                     self.inspector.options.types,
                     self._detectors(),
                     needs_bands=self._lacking_bands(),
-                    is_small=self.seams.is_too_small,
+                    silent=self._silent(),
+                    too_small={rule.name: rule.shortest for rule in self._seam_rules()},
                 ),
                 inspected=extent,
             ),
@@ -278,7 +283,7 @@ class _Job:
 
     def _describe_detectors(self, learned: Learned | None) -> list[Detector]:
         detectors = [describe_rule(rule) for rule in self.inspector.rules.values()]
-        detectors += self.seams.describe()
+        detectors += [search.describe() for search in self.searches]
         model = self.inspector.model
         if model is not None and learned is not None:
             detectors.append(describe_model(model, self.inspector.learned_types, learned.statistics))

@@ -44,7 +44,7 @@ class Sheared:
     """A picture seen along one direction."""
 
     tones: Plane
-    """(block, start, 3): brightness, red - green, green - blue, mean of the block, levels."""
+    """(block, start, plane): means of the blocks; brightness, red - green, green - blue in levels, of a picture."""
     valid: NDArray[np.bool_]
     """(block, start), True where all pixels of a block are valid."""
     first_start: int
@@ -69,16 +69,17 @@ class Steps:
 def shear(columns: Plane, slope: float) -> Sheared:
     """See a picture along a slope from -1 to 1.
 
-    `columns` is (col, row, 4): the three tones, and 1 where a pixel is valid, else 0.
+    `columns` is (col, row, planes): what is to be summed, such as the three tones, and last 1 where a pixel is
+    valid, else 0.
     """
     n_blocks, height = columns.shape[0] // BLOCK, columns.shape[1]
     shifts = np.round(slope * np.arange(n_blocks * BLOCK)).astype(int)
     top = int(shifts.max(initial=0))
-    sums = np.zeros((n_blocks, height + top - int(shifts.min(initial=0)), 4), np.float32)
+    sums = np.zeros((n_blocks, height + top - int(shifts.min(initial=0)), columns.shape[2]), np.float32)
     for col, shift in enumerate(shifts):
         sums[col // BLOCK, top - shift : top - shift + height] += columns[col]
     sums /= BLOCK
-    return Sheared(np.ascontiguousarray(sums[..., :3]), sums[..., 3] > 0.99, -top, slope)
+    return Sheared(np.ascontiguousarray(sums[..., :-1]), sums[..., -1] > 0.99, -top, slope)
 
 
 def measure_steps(view: Sheared, length: int) -> Steps:
