@@ -267,6 +267,35 @@ def test_a_dice_that_contradicts_iou_is_seen(tmp_path):
         printed_rows(path)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("trained,tested,model,auc\na,b,c,1\n", "no column dice, iou, coverage"),
+        (
+            "trained,tested,model,auc,dice,iou,coverage\na,b,c,.9,.8,.7,.9\na,b,c,.9,.8,.7,1.9\n",
+            "line 3: coverage is '1.9'",
+        ),
+        ("trained,tested,model,auc,dice,iou,coverage\na,b,c,89.1,.8,.7,.9\n", "line 2: auc is '89.1'"),
+        ("trained,tested,model,auc,dice,iou,coverage\na,b,c,x,.8,.7,.9\n", "line 2: auc is 'x'"),
+        ("trained,tested,model,auc,dice,iou,coverage\na,b,c,.9\n", "line 2: dice is None"),
+        ("", "no column trained"),
+    ],
+)
+def test_a_table_that_cannot_be_checked_names_the_line_and_the_column(tmp_path, text, words):
+    path = tmp_path / "table.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(OptionError, match=words):
+        printed_rows(path)
+
+
+def test_a_row_without_a_confusion_matrix_has_dashes(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("trained,tested,model,auc,dice,iou,coverage\na,b,c,.9,.8,.7,.9\n", encoding="utf-8")
+    shown = CliRunner().invoke(app, ["check-published", "--csv", str(path)])
+    assert shown.exit_code == 0
+    assert "nan" not in shown.stdout
+
+
 def results_of(cells, cards=("pooled",)):
     sets = tuple(
         JudgedSet(

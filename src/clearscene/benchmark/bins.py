@@ -21,7 +21,7 @@ N_BINS = LEVELS + 1 + round((HIGHEST - LOWEST) * LOGIT_STEPS)
 
 
 def level_of(probability: NDArray[np.floating]) -> NDArray[np.int64]:
-    """The even step of each probability, 0 to 5100; only 1 has the last.
+    """The even step of each probability, 0 to 5100, in any shape; only 1 has the last.
 
     Law: a probability reaches k/5100 exactly where its step is k or more; one within 2e-7 below an edge counts as on
     it, because float32 cannot tell.
@@ -31,7 +31,7 @@ def level_of(probability: NDArray[np.floating]) -> NDArray[np.int64]:
 
 
 def bin_of(probability: NDArray[np.floating]) -> NDArray[np.int64]:
-    """The bin of each probability, 0 to `N_BINS` - 1: the edges of both ladders that it reaches, counted.
+    """The bin of each probability (any shape), 0 to `N_BINS` - 1: the edges of both ladders that it reaches, counted.
 
     Laws: a larger probability never has a lower bin; it reaches k/5100 exactly where its bin reaches `edge_of` that.
     """

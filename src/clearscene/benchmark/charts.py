@@ -93,6 +93,7 @@ def forest(results: Results, card: Card, test_set: str) -> Forest | None:
     low, high = ticks[0], ticks[-1]
 
     def place(value: float) -> float:
+        """Distance from the left in units of the picture."""
         return LEFT + (value - low) / (high - low) * (WIDTH - LEFT - RIGHT)
 
     n_trained = len({cell.train_set for cell in cells if cell.train_set})
@@ -134,6 +135,7 @@ def loss_chart(training: Training) -> LossChart:
     right, ground = LOSS_WIDTH - 14, LOSS_HEIGHT - LOSS_BOTTOM
 
     def points(curve: Curve) -> str:
+        """The curve as SVG wants it: `x,y x,y ...`."""
         pairs = [
             (
                 LOSS_LEFT + step / last * (right - LOSS_LEFT),

@@ -13,10 +13,10 @@ A row that cannot be brought to it holds a wrong number; IoU = D / (2 - D) tells
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from math import sqrt
+from math import nan, sqrt
 from pathlib import Path
 
 import numpy as np
@@ -88,21 +88,37 @@ def printed_rows(path: Path | None = None) -> list[Printed]:
     """Rows of a CSV with the columns of `COLUMNS`; those of Tables 2 and 3 of BenchCloudVision if none is given.
 
     Raises:
-        OptionError: It cannot be read, or a column or number is missing.
+        OptionError: It cannot be read, a column is missing, or a value is no number from 0 to 1: the line is named.
     """
     source = path or Path(str(files("clearscene"))) / "benchmark" / "published" / "benchcloudvision.csv"
     try:
-        reader = csv.DictReader(io.StringIO(source.read_text(encoding="utf-8")))
-        return [
-            Printed(row["trained"], row["tested"], row["model"], *(float(row[name]) for name in COLUMNS[3:]))
-            for row in reader
-        ]
+        reader = csv.DictReader(io.StringIO(source.read_text(encoding="utf-8-sig")))
+        lacking = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+        if lacking:
+            raise OptionError(
+                f"{source} has no column {', '.join(lacking)}.", hint=f"Its columns are {', '.join(COLUMNS)}."
+            )
+        return [_printed(row, f"{source}, line {reader.line_num}") for row in reader]
     except OSError as error:
         raise OptionError(f"{source} cannot be read: {error.strerror}.", hint="Name a CSV file.") from error
-    except (KeyError, ValueError, TypeError) as error:
-        raise OptionError(
-            f"{source} is not a table of results: {error}.", hint=f"Its columns are {', '.join(COLUMNS)}."
-        ) from error
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise OptionError(f"{source} is not a CSV file: {error}.", hint="Name a CSV file.") from error
+
+
+def _printed(row: Mapping[str, str | None], place: str) -> Printed:
+    numbers = []
+    for name in COLUMNS[3:]:
+        try:
+            number = float(row[name] or "")
+        except ValueError:
+            number = nan
+        if not 0 <= number <= 1:
+            raise OptionError(
+                f"{place}: {name} is {row[name]!r}, no number from 0 to 1.", hint="Divide percent by 100."
+            )
+        numbers.append(number)
+    trained, tested, model = (row[name] or "" for name in COLUMNS[:3])
+    return Printed(trained, tested, model, *numbers)
 
 
 def recover(auc: float, dice: float, coverage: float) -> list[Rates]:

@@ -46,6 +46,7 @@ class OnnxRow:
         n_classes = max(2, len(names))
 
         def infer(tile: Tile) -> Answer:
+            """The model's answer to one tile: probabilities (class, row, col)."""
             rows, cols = slices(tile.window)
             part = pixels[:, rows, cols]
             seen = self.model.prepare(part, np.ones(part.shape[1:], np.bool_))

@@ -154,18 +154,20 @@ def _print_checks(checks: Sequence["Check"]) -> None:
     for tested in dict.fromkeys(check.printed.tested for check in checks):
         rows = [check for check in checks if check.printed.tested == tested]
         fraction = next((check.rates.cloud_fraction for check in rows if check.rates), None)
-        shown = "none" if fraction is None else f"{fraction:.4f}"
-        typer.echo(f"\n{tested}: cloud fraction {shown}{_if_recall(rows)}")
+        common = "none" if fraction is None else f"{fraction:.4f}"
+        typer.echo(f"\n{tested}: cloud fraction {common}{_if_recall(rows)}")
         typer.echo(f"{'trained on':12} {'model':12} {'TPR':>6} {'FPR':>6} {'prec.':>6} {'acc.':>6} {'AUC off':>8}")
         for check in rows:
             printed, rates = check.printed, check.rates
-            numbers = (rates.tpr, rates.fpr, rates.precision, rates.accuracy) if rates else (float("nan"),) * 4
+            numbers = (rates.tpr, rates.fpr, rates.precision, rates.accuracy) if rates else ()
+            shown = [f"{n:6.3f}" for n in numbers] or ["     -"] * 4
+            off = f"{check.auc_expected - printed.auc:+8.4f}" if rates else f"{'-':>8}"
             typer.echo(
-                f"{printed.trained:12} {printed.model:12} {' '.join(f'{n:6.3f}' for n in numbers)}"
-                f" {check.auc_expected - printed.auc:+8.4f}{'  !' if check.complaint else ''}"
+                f"{printed.trained:12} {printed.model:12} {' '.join(shown)} {off}{'  !' if check.complaint else ''}"
             )
     wrong = [check for check in checks if check.complaint]
-    typer.echo(f"\n{len(checks) - len(wrong)} of {len(checks)} rows agree; the others cannot be right:")
+    others = "; the others cannot be right:" if wrong else ""
+    typer.echo(f"\n{len(checks) - len(wrong)} of {len(checks)} rows agree{others}")
     for check in wrong:
         printed = check.printed
         typer.echo(f"- {printed.model}, trained on {printed.trained}, tested on {printed.tested}: {check.complaint}.")

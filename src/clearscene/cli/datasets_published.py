@@ -214,6 +214,7 @@ def _progress(is_quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
         task = bar.add_task("", total=None)
 
         def advance(name: str, number: int, n: int) -> None:
+            """Show the scene in hand; see `prepare`."""
             bar.update(task, description=name[:40], completed=number - 1, total=n)
 
         yield advance

@@ -65,7 +65,7 @@ def read_codes(path: str | Path) -> NDArray[np.integer]:
 
 
 def open_array(path: Path) -> NDArray[Any]:
-    """An array of a .npy file, mapped and not loaded; nothing in the file is executed.
+    """The array of a .npy file in its own shape, mapped and not loaded; nothing in the file is executed.
 
     Raises:
         DatasetError: It cannot be read.

@@ -138,7 +138,7 @@ class DatasetReader:
 
 
 def cover_of(spec: DatasetSpec, codes: NDArray[np.integer], place: str) -> Cover | None:
-    """The cover class of a scene by the share of cloud, thin included, among labeled pixels.
+    """The cover class of a scene by the share of cloud, thin included, among the labeled pixels of `codes` (row, col).
 
     None of sets that are not about clouds, and where nothing is labeled.
     """

@@ -28,7 +28,7 @@ def keep_mask(probability: NDArray[np.float32], threshold: int) -> NDArray[np.ui
 def read_mask(
     path: Path, shape: tuple[int, int], *, orientation: int = 1, is_upright: bool = False
 ) -> NDArray[np.uint8]:
-    """A mask of any tool, 255 keep and 0 hide, at the height and width of the upright photo.
+    """A mask (row, col) of any tool, 255 keep and 0 hide, at the height and width `shape` of the upright photo.
 
     It may be stored as the photo is stored or upright, reduced or enlarged. Where its proportions leave both open, it
     is taken to be stored as the photo is, or upright with `is_upright`.
@@ -56,7 +56,7 @@ def _fits(mask: tuple[int, ...], photo: tuple[int, int]) -> bool:
 
 
 def merged(mask: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """What both keep. Laws: the order is irrelevant; a mask merged with itself stays."""
+    """What both masks (row, col) keep. Laws: the order is irrelevant; a mask merged with itself stays."""
     return np.minimum(mask, other)
 
 

@@ -64,7 +64,7 @@ class SkyModel:
     def at_edges(
         self, photo: NDArray[np.uint8], coarse: NDArray[np.float32], *, refine: bool = True
     ) -> NDArray[np.float32]:
-        """What `look` gave, at the size of the photo; with `refine` along its edges."""
+        """What `look` gave, (row, col), at the size of the photo (row, col, 3); with `refine` along its edges."""
         return refined(photo, coarse) if refine else resized(coarse, *photo.shape[:2])
 
     def _asked(self, square: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -76,7 +76,7 @@ def _by_gdal(path: Path) -> NDArray[np.uint8]:
             bands = (1, 2, 3) if dataset.count >= 3 else (1,)
             return _three_bands(np.ascontiguousarray(dataset.read(list(bands)).transpose(1, 2, 0)))
     except GDAL_ERRORS as error:
-        reason = reason_of(error).removeprefix(f"'{path}' ")
+        reason = reason_of(error).removeprefix(f"'{path}' ").split(" (this error can be turned")[0]  # GDAL's advice
         raise SceneError(f"{path} is no picture: {reason}.", hint="Name a JPEG, PNG or TIFF.") from error
 
 

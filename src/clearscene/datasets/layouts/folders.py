@@ -201,7 +201,7 @@ def _first(pattern: str, text: str) -> str | None:
 
 
 def decode_colors(path: Path, colors: Sequence[tuple[int, int, int]], other: int) -> NDArray[np.uint8]:
-    """Place of each pixel's color, red, green, blue, in a list; `other` where it is none of them.
+    """Place (row, col) of each pixel's color, red, green, blue, in a list; `other` where it is none of them.
 
     Raises:
         DatasetError: The picture cannot be read.

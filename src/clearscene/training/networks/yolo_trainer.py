@@ -70,6 +70,7 @@ class Follower:
         whole = trainer.model.forward
 
         def forward(given: Any, *others: Any, **named: Any) -> Any:
+            """As before, but for pixels (n, band, row, col) in fewer bits; what comes out is float32."""
             if isinstance(given, dict):  # a batch with its labels: it comes back here with the pixels
                 return whole(given, *others, **named)
             with self.arithmetic.autocast():
