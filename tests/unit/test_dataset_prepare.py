@@ -14,6 +14,7 @@ from clearscene.datasets.spec import DatasetSpec, Label
 from clearscene.datasets.splitting import Shares, published_splits, split_scenes
 from clearscene.errors import BandError, DatasetError, OptionError
 from tests import replicas
+from tests.benchmark_sets import make_set
 from tests.replicas import HEIGHT, SIDE, WIDTH
 
 SMALL = {"size": 24, "overlap": 6, "is_partial": True}
@@ -327,3 +328,12 @@ class TestOverlap:
         scenes = scenes_shown(str(tmp_path / "out"))
         assert audit(scenes, scenes, is_same=True).meetings == ()
         assert PreparedSet.open(tmp_path / "out").digest == chips.digest
+
+
+def test_equal_chips_of_two_prepared_sets_are_found_where_no_place_is_known(tmp_path):
+    for name, n_scenes in (("a", 3), ("b", 2)):
+        make_set(tmp_path / name, name=name, n_scenes=n_scenes)
+    a, b = scenes_shown(str(tmp_path / "a")), scenes_shown(str(tmp_path / "b"))
+    found = audit(a, b)
+    assert found.n_unplaced_a == 3
+    assert [(m.a, m.b, m.kind) for m in found.meetings] == [(s.name, s.name, "same file") for s in b]

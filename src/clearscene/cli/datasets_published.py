@@ -155,7 +155,8 @@ def overlap(
         typer.echo(f"{found.n_a} scenes and {found.n_b}: {len(found.meetings)} pairs show the same", err=True)
         unplaced = found.n_unplaced_a + found.n_unplaced_b
         if unplaced:
-            typer.echo(f"{unplaced} scenes have no place that is known: only their bytes are compared", err=True)
+            compared = "only equal files are found, and in prepared sets equal chips"
+            typer.echo(f"{unplaced} scenes have no place that is known: {compared}", err=True)
     if found.meetings:
         raise typer.Exit(1)
 

@@ -6,7 +6,7 @@ the tile in Sentinel-2 names. Numbers from a test set that shares ground with th
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -15,7 +15,7 @@ import shapely
 
 from clearscene.datasets.pixels import date_in, landsat_place, mgrs_tile
 from clearscene.datasets.prepared import PreparedSet
-from clearscene.datasets.prepared_record import PREPARED, Split
+from clearscene.datasets.prepared_record import PREPARED, PreparedRecord, Split
 from clearscene.datasets.reader import DatasetReader
 from clearscene.errors import DatasetError
 from clearscene.synth.overlap import footprint
@@ -42,7 +42,12 @@ class Shown:
     tile: str | None = None
     """Tile of Sentinel-2."""
     digest: str | None = None
-    """Of the file, where it is a file."""
+    """Of the bytes of the file, or of the chips of a prepared scene whose place is not known."""
+
+    @property
+    def is_placed(self) -> bool:
+        """True if it is known where it lies."""
+        return self.box is not None or self.wrs is not None or self.tile is not None
 
 
 @dataclass(frozen=True)
@@ -52,8 +57,9 @@ class Meeting:
     a: str
     b: str
     kind: Kind
-    """same file: equal bytes; same scene: equal place and day; same ground: footprints, or path and row, agree;
-    same tile: parts of one Sentinel-2 tile that may or may not meet, as no footprint tells."""
+    """same file: equal bytes, of a prepared scene those of its chips; same scene: equal place and day; same ground:
+    footprints, or path and row, agree; same tile: parts of one Sentinel-2 tile that may or may not meet, as no footprint
+    tells."""
     days_apart: int | None
     a_split: Split | None
     b_split: Split | None
@@ -88,8 +94,7 @@ def scenes_shown(source: str) -> list[Shown]:
         return [_shown(e.id, e.split, e.date, reader.layout.footprint(e)) for e in reader.entries]
     folder = Path(source)
     if (folder / PREPARED).is_file():
-        records = {record.scene: record for record in PreparedSet.open(folder).records()}
-        return [_shown(r.scene, r.split, r.date, r.footprint) for r in records.values()]
+        return _of_prepared(PreparedSet.open(folder))
     if not folder.is_dir():
         raise DatasetError(f"There is no folder {folder}.", hint="Give a folder, or NAME=FOLDER for a download.")
     paths = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
@@ -121,7 +126,7 @@ def audit(a: Sequence[Shown], b: Sequence[Shown], *, days: int | None = None, is
     )
     if days is not None:
         meetings = tuple(m for m in meetings if m.days_apart is None or m.days_apart <= days)
-    unplaced = [sum(s.box is None and s.wrs is None and s.tile is None for s in side) for side in (a, b)]
+    unplaced = [sum(not shown.is_placed for shown in side) for side in (a, b)]
     return Audit(len(a), len(b), unplaced[0], unplaced[1], meetings)
 
 
@@ -151,6 +156,31 @@ def _equal(
         for j in by_key.get(key(shown) or "", ()):
             if not (a_box and shown.box is not None and b[j].box is not None):
                 yield i, j, kind
+
+
+def _of_prepared(prepared: PreparedSet) -> list[Shown]:
+    """Scene by scene. Chips are read only where no place is known."""
+    scenes: dict[str, list[PreparedRecord]] = {}
+    for record in prepared.records():
+        scenes.setdefault(record.scene, []).append(record)
+    found = []
+    for name, records in scenes.items():
+        first = records[0]
+        shown = _shown(name, first.split, first.date, first.footprint)
+        if not shown.is_placed:
+            digest = hashlib.sha256()
+            for record in sorted(records, key=lambda r: (r.row, r.col, r.id)):
+                digest.update(_bytes_of(prepared.folder / record.image))
+            shown = replace(shown, digest=digest.hexdigest())
+        found.append(shown)
+    return found
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read: {error.strerror}.", hint="Prepare the set again.") from error
 
 
 def _shown(name: str, split: Split | None, day: str | None, box: tuple[float, float, float, float] | None) -> Shown:
