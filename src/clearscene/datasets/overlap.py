@@ -58,8 +58,8 @@ class Meeting:
     b: str
     kind: Kind
     """same file: equal bytes, of a prepared scene those of its chips; same scene: equal place and day; same ground:
-    footprints, or path and row, agree; same tile: parts of one Sentinel-2 tile that may or may not meet, as no footprint
-    tells."""
+    footprints, or path and row, agree; same tile: parts of one Sentinel-2 tile that may or may not meet, as no
+    footprint tells."""
     days_apart: int | None
     a_split: Split | None
     b_split: Split | None
