@@ -70,7 +70,7 @@ def to_latex(table: Table) -> str:
             lines.append(" & ".join([name, *cells]) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}"]
     if table.notes:
-        lines.append(rf"\par\smallskip\footnotesize {_tex('; '.join(table.notes))}")
+        lines.append(rf"\par\smallskip\footnotesize {_tex('. '.join(table.notes))}.")
     return "\n".join([*lines, r"\end{table}"]) + "\n"
 
 

@@ -138,9 +138,9 @@ def _notes(results: Results, card: Card, train_set: str | None) -> tuple[str, ..
     notes = []
     shown = [cell for cell in results.cells if cell.protocol == card.name and cell.train_set in (train_set, None)]
     if train_set and any(cell.train_set is None for cell in shown):
-        notes.append(f"† made elsewhere, not trained on {train_set}")
+        notes.append(f"† Made elsewhere, not trained on {train_set}")
     if card.looks_at_test:
-        notes.append("the threshold was chosen on the images that are judged: the numbers flatter")
+        notes.append("The threshold was chosen on the images that are judged: the numbers flatter")
     notes.append(_speed_note(results, shown))
     failures = dict.fromkeys(
         f"{cell.model} on {cell.test_set} failed: {cell.error.rstrip('.')}" for cell in shown if cell.status == "failed"
@@ -152,7 +152,7 @@ def _speed_note(results: Results, cells: Sequence[Cell]) -> str:
     """What the speeds were measured on, and how far they can be trusted."""
     hardware = results.hardware
     n_threads = f"{hardware.threads} thread{'' if hardware.threads == 1 else 's'}"
-    note = f"speed on {hardware.processor or 'an unknown processor'}, {n_threads}, {hardware.device}"
+    note = f"Speed on {hardware.processor or 'an unknown processor'}, {n_threads}, {hardware.device}"
     seconds = sum(cell.seconds or 0.0 for cell in cells)
     share = sum(cell.cpu_seconds or 0.0 for cell in cells) / seconds if seconds else 1.0
     if hardware.device == "cpu" and share < BUSY_SHARE:
@@ -203,5 +203,5 @@ def mixed_table(results: Results, metrics: Sequence[str], *, digits: int = 4) ->
             if lines:
                 blocks.append(Block(f"{card.name}, tested on {entry.name}", tuple(lines)))
     heads = tuple(METRICS[name].title for name in metrics)
-    note = "numbers of different protocols cannot be compared with each other"
+    note = "Numbers of different protocols cannot be compared with each other"
     return Table("mixed", "All protocols side by side", heads, tuple(blocks), (note,))
