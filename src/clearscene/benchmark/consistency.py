@@ -178,10 +178,12 @@ def _check(row: Printed, fraction: float) -> Check:
     iou = row.dice / (2 - row.dice)
     own = recover(row.auc, row.dice, row.coverage)
     own_fraction = min((r.cloud_fraction for r in own), key=lambda p: abs(p - fraction), default=float("nan"))
-    return Check(row, rates, expected, iou, own_fraction, _complaint(row, rates, expected, iou, own_fraction))
+    return Check(
+        row, rates, expected, iou, own_fraction, _complaint(row, rates, expected=expected, iou=iou, own=own_fraction)
+    )
 
 
-def _complaint(row: Printed, rates: Rates | None, expected: float, iou: float, own: float) -> str:
+def _complaint(row: Printed, rates: Rates | None, *, expected: float, iou: float, own: float) -> str:
     if abs(iou - row.iou) > 4 * ROUNDING:
         return f"IoU and Dice contradict each other: a Dice of {row.dice:.4f} is an IoU of {iou:.4f}"
     if rates is None:

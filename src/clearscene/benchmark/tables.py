@@ -57,7 +57,11 @@ def main_tables(results: Results, card: Card, *, digits: int = 4) -> list[Table]
     heads = (*(column.head for column in card.columns), *COST_HEADS)
     tables = []
     for train_set in used or [None]:
-        blocks = [_block(results, card, train_set, entry.name, digits) for entry in results.sets if entry.is_judged]
+        blocks = [
+            _block(results, card, train_set=train_set, test_set=entry.name, digits=digits)
+            for entry in results.sets
+            if entry.is_judged
+        ]
         title = f"Models trained on {train_set}" if train_set else "Models as they are"
         tables.append(
             Table(
@@ -71,9 +75,11 @@ def main_tables(results: Results, card: Card, *, digits: int = 4) -> list[Table]
     return tables
 
 
-def _block(results: Results, card: Card, train_set: str | None, test_set: str, digits: int) -> Block:
+def _block(results: Results, card: Card, *, train_set: str | None, test_set: str, digits: int) -> Block:
     cells = [
-        (model, cell) for model in results.models for cell in _cells_of(results, card, model.name, train_set, test_set)
+        (model, cell)
+        for model in results.models
+        for cell in _cells_of(results, card, model.name, train_set=train_set, test_set=test_set)
     ]
     columns = [column.metric for column in card.columns]
     best = _best([cell for _, cell in cells], columns, digits)
@@ -90,7 +96,7 @@ def _block(results: Results, card: Card, train_set: str | None, test_set: str, d
     return Block(title, tuple(lines))
 
 
-def _cells_of(results: Results, card: Card, model: str, train_set: str | None, test_set: str) -> list[Cell]:
+def _cells_of(results: Results, card: Card, model: str, *, train_set: str | None, test_set: str) -> list[Cell]:
     """The cell of a model that was trained on the set, else of one that comes from elsewhere."""
     for trained in dict.fromkeys((train_set, None)):
         cell = results.cell(model, trained, test_set, card.name)
@@ -168,7 +174,11 @@ def group_tables(results: Results, card: Card, *, digits: int = 4) -> list[Table
         for what, field in (("biome", "by_biome"), ("cover", "by_cover")):
             cells = [c for c in results.cells if c.test_set == entry.name and c.protocol == card.name]
             groups = sorted({name for cell in cells for name in getattr(cell, field)})
-            lines = [_group_line(cell, field, groups, metric.metric, digits) for cell in cells if getattr(cell, field)]
+            lines = [
+                _group_line(cell, field, groups, metric=metric.metric, digits=digits)
+                for cell in cells
+                if getattr(cell, field)
+            ]
             if groups and lines:
                 tables.append(
                     Table(
@@ -181,7 +191,7 @@ def group_tables(results: Results, card: Card, *, digits: int = 4) -> list[Table
     return tables
 
 
-def _group_line(cell: Cell, field: str, groups: Sequence[str], metric: str, digits: int) -> Line:
+def _group_line(cell: Cell, field: str, groups: Sequence[str], *, metric: str, digits: int) -> Line:
     found: dict[str, dict[str, Number]] = getattr(cell, field)
     name = f"{cell.model}, trained on {cell.train_set}" if cell.train_set else cell.model
     return Line(name, tuple(shown_number(found.get(group, {}).get(metric), digits) for group in groups))

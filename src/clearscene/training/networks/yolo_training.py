@@ -77,7 +77,9 @@ def _written(chosen: InstanceTraining, work: Path) -> Path:
         if split == "val" and chosen.max_val_chips and len(records) > chosen.max_val_chips:
             places = np.linspace(0, len(records) - 1, chosen.max_val_chips).round().astype(int)
             records = [records[place] for place in places]
-        n_instances = sum(_write_chip(prepared, record, chosen.positive, work, split) for record in records)
+        n_instances = sum(
+            _write_chip(prepared, record, chosen.positive, folder=work, split=split) for record in records
+        )
         if not n_instances:
             raise DatasetError(
                 f"{chosen.folder}: no chip of {split} shows {' or '.join(chosen.positive)} on 50 pixels together.",
@@ -89,18 +91,20 @@ def _written(chosen: InstanceTraining, work: Path) -> Path:
     return path
 
 
-def _write_chip(prepared: PreparedSet, record: PreparedRecord, positive: Sequence[str], work: Path, split: str) -> int:
+def _write_chip(
+    prepared: PreparedSet, record: PreparedRecord, positive: Sequence[str], *, folder: Path, split: str
+) -> int:
     """Write one chip; the number of its instances."""
     image = prepared.image(record, InstanceNet.bands)
     places = [prepared.classes.index(name) for name in positive]
     lines = label_lines(np.isin(prepared.mask(record), places))
     picture = np.rint(image.clip(0, 1) * 255).astype(np.uint8)[::-1].transpose(1, 2, 0)  # blue, green, red
     name = record.id.replace("/", "_")
-    for folder, ending, content in (
+    for kind, ending, content in (
         ("images", "png", cv2.imencode(".png", np.ascontiguousarray(picture))[1].tobytes()),
         ("labels", "txt", "".join(f"{line}\n" for line in lines).encode()),
     ):
-        path = work / folder / split / f"{name}.{ending}"
+        path = folder / kind / split / f"{name}.{ending}"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     return len(lines)
