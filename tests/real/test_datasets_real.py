@@ -19,7 +19,7 @@ SETS = {
     "cloudsen12-crops": ("dev/clouds_rgb", 8),
     "sky-photos": ("dev/sky", 50),
     "oam-buildings": ("ship/oam_buildings", 1197),
-    "oam-buildings-judged": ("ship/oam_buildings", 29),
+    "oam-buildings-judged": ("ship/oam_buildings", 16),
 }
 
 pytestmark = [

@@ -82,6 +82,15 @@ def test_gray_deep_and_transparent_photos_become_three_bands(tmp_path):
         assert np.ptp(read) > 200
 
 
+def test_a_photo_that_breaks_off_says_so_without_the_settings_of_gdal(tmp_path):
+    write_photo(tmp_path / "whole.jpg", scene()[0])
+    content = (tmp_path / "whole.jpg").read_bytes()
+    (tmp_path / "half.jpg").write_bytes(content[: len(content) // 3])
+    with pytest.raises(SceneError, match="Premature end of JPEG file") as caught:
+        read_photo(tmp_path / "half.jpg")
+    assert "GDAL_" not in caught.value.message
+
+
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n1234"])
 def test_what_is_no_picture_is_an_error(tmp_path, content):
     (tmp_path / "bad.jpg").write_bytes(content)
