@@ -2,6 +2,7 @@
 
 import csv
 import json
+import tomllib
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -368,6 +369,14 @@ def test_a_set_without_colors_is_found_before_instances_are_trained(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_set_that_was_not_split_is_found_before_anything_is_trained(tmp_path):
+    make_set(tmp_path / "a", n_scenes=1)
+    values = {"name": "x", "sets": [{"name": "A", "folder": "a"}], "models": [{"name": "second", "network": "unet"}]}
+    with pytest.raises(OptionError, match="Model second: set A has no chips in val"):
+        run_suite(parse_suite(values, place="x", folder=tmp_path), tmp_path / "out", Follower())
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_missing_folder_is_found_before_anything_is_trained(sets, tmp_path):
     entries = [{"name": "A", "folder": "a"}, {"name": "C", "folder": "c", "train": False}]
     values = {"name": "x", "sets": entries, "models": MODELS[:1]}
@@ -502,7 +511,7 @@ def test_check_published_names_the_rows_that_cannot_be_right():
 
 def test_cards_are_listed_and_shown():
     assert "38cloud-official" in clearscene("benchmark", "cards", check=0).stdout
-    card = json.loads(clearscene("benchmark", "cards", "pooled", check=0).stdout)
+    card = tomllib.loads(clearscene("benchmark", "cards", "pooled", check=0).stdout)
     assert card["stitching"] == "scene"
     assert len(json.loads(clearscene("benchmark", "cards", "--json", check=0).stdout)) == 4
     assert "hint: Cards here" in clearscene("benchmark", "cards", "none", check=2).stderr

@@ -6,6 +6,8 @@ from clearscene.benchmark.evaluate import Target
 from clearscene.benchmark.network_facts import wanted_of_run
 from clearscene.benchmark.suite import ModelEntry, Suite
 from clearscene.benchmark.trained import training_values
+from clearscene.datasets.prepared import PreparedSet
+from clearscene.datasets.prepared_record import Split
 from clearscene.errors import ClearsceneError, OptionError
 from clearscene.masking.choose import PEERS
 from clearscene.models.zoo import find_model
@@ -13,6 +15,9 @@ from clearscene.training.networks.spec import RGB
 from clearscene.training.networks.yolo_options import InstanceTraining
 
 __all__ = ["check_model", "check_models"]
+
+LEARNED: tuple[Split, ...] = ("train", "val")
+"""Splits that a training sees."""
 
 
 def check_models(suite: Suite, targets: Mapping[str, Target], models: Iterable[ModelEntry]) -> None:
@@ -58,12 +63,22 @@ def _check_training(suite: Suite, model: ModelEntry, targets: Mapping[str, Targe
     for entry in suite.sets:
         if entry.train:
             prepared = targets[entry.name].prepared
+            _check_splits(entry.name, prepared)
             values = training_values(suite, model, entry, prepared=prepared)
             if model.is_of_instances:
                 InstanceTraining(**values["instances"]).check()
                 _check_colors(entry.name, prepared.bands)
             else:
                 parse_config(values, place=f"[training] of {model.name}")
+
+
+def _check_splits(name: str, prepared: PreparedSet) -> None:
+    empty = [split for split in LEARNED if not prepared.records(split)]
+    if empty:
+        raise OptionError(
+            f"set {name} has no chips in {' and '.join(empty)}, so nothing can be trained on it.",
+            hint="Set train = false for this set, or prepare it with other --shares.",
+        )
 
 
 def _check_colors(name: str, bands: Sequence[str]) -> None:
