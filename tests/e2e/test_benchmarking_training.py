@@ -45,6 +45,7 @@ YOLO = """network = "yolov8-seg"
 form = "instances"
 [models.training]
 epochs = 2
+optimizer = "adamw"
 augment = false
 max_val_chips = 4"""
 
