@@ -180,6 +180,13 @@ def test_a_scene_without_data_has_no_breaks():
     assert find(levels(ground(1)), np.zeros((SIZE, SIZE), np.bool_)) == []
 
 
+@pytest.mark.parametrize("shape", [(1, 500), (2, 700), (3, 500), (500, 1), (40, 900)])
+def test_a_scene_of_few_rows_or_columns_is_no_trouble(shape):
+    gray = levels(np.random.default_rng(1).normal(110, 20, shape))
+    assert find(gray, factor=1) == []
+    assert find(gray, factor=2) == []
+
+
 def test_candidates_bound_what_is_looked_at():
     data, _ = broken(8, cols=6)
     assert find(levels(data), rule=dataclasses.replace(RULE, candidates=0)) == []

@@ -82,6 +82,8 @@ def sharp_steps(gray: NDArray[np.uint8], valid: Mask, *, axis: Literal[0, 1] = 0
     Returns:
         (row, col), 0 to `SHARPEST`, in mean steps of the neighborhood; 0 near what is not valid.
     """
+    if gray.shape[axis] < 3:
+        return np.zeros(gray.shape, np.float32)
     first, last, middle = _slices(axis, None, -1), _slices(axis, 1, None), _slices(axis, 1, -1)
     steps = np.zeros_like(gray)
     steps[first] = cv2.absdiff(gray[last], gray[first])
@@ -162,15 +164,16 @@ def _of_direction(columns: Plane, slope: float, *, turned: bool, most: int) -> l
 
 
 def _apart(lines: Sequence[Line], most: int) -> list[Line]:
-    """Those that are no second look at a stronger one."""
+    """Those that are no second look at a stronger one, the strongest first."""
+    starts, slopes, cols = (np.array([getattr(line, name) for line in lines]) for name in ("start", "slope", "col"))
+    rest = np.arange(len(lines))
     kept: list[Line] = []
-    for line in lines:
-        if len(kept) == most:
-            break
-        if not any(
-            abs(line.col - other.col) < WINDOW * BLOCK / 2
-            and abs(line.row - other.start - other.slope * line.col) < APART
-            for other in kept
-        ):
-            kept.append(line)
+    while len(rest) and len(kept) < most:
+        line = lines[rest[0]]
+        kept.append(line)
+        rows = starts[rest] + slopes[rest] * cols[rest]
+        is_same = np.abs(cols[rest] - line.col) < WINDOW * BLOCK / 2
+        is_same &= np.abs(rows - line.start - line.slope * cols[rest]) < APART
+        is_same[0] = True
+        rest = rest[~is_same]
     return kept
