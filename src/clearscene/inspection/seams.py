@@ -92,8 +92,9 @@ class MisalignmentSearch:
         """What the rule finds; it reads pixels of the scene again where a line may be broken."""
 
         def read(top: int, left: int, bottom: int, right: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-            view = viewer.look(Window(left, top, right - left, bottom - top), 0).view
-            return as_gray(view.display), view.valid
+            size = (bottom - top, right - left)
+            display, valid = viewer.display(Window(left, top, size[1], size[0]), size)
+            return as_gray(display), valid
 
         picture = self._picture
         breaks = self._rule.find(

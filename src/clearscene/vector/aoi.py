@@ -86,7 +86,9 @@ def burn(areas: Areas, window: Window) -> NDArray[np.bool_]:
     pieces = [piece for piece in shapely.clip_by_rect(near, *margin) if not piece.is_empty]
     if not pieces:
         return np.zeros(shape, np.bool_)
-    burned = rasterize(pieces, out_shape=shape, transform=Affine.translation(cols.start, rows.start), dtype=np.uint8)
+    moved = shapely.transform(pieces, lambda points: points + 1)  # rasterio warns of a window that begins at 0, 0
+    where = Affine.translation(cols.start + 1, rows.start + 1)
+    burned = rasterize(list(moved), out_shape=shape, transform=where, dtype=np.uint8)
     return np.asarray(burned).astype(np.bool_)
 
 
