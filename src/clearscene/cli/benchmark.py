@@ -44,15 +44,12 @@ def run(
     from clearscene.benchmark.run import run_suite
     from clearscene.benchmark.suite import load_suite
     from clearscene.cli.benchmark_progress import Screen
+    from clearscene.cli.progress import interruptible
 
     suite = load_suite(config)
     folder = out or Path("out") / "benchmark" / suite.name
-    try:
-        with Screen(is_quiet=quiet) as screen:
-            results = run_suite(suite, folder, screen, overwrite=overwrite)
-    except KeyboardInterrupt:
-        typer.echo("interrupted: what is finished is kept; the same command goes on", err=True)
-        raise typer.Exit(130) from None
+    with interruptible("what is finished is kept; the same command goes on"), Screen(is_quiet=quiet) as screen:
+        results = run_suite(suite, folder, screen, overwrite=overwrite)
     draw_all(results, folder)
     n_failed = sum(cell.status == "failed" for cell in results.cells)
     minutes = sum(training.minutes or 0.0 for training in results.trainings)

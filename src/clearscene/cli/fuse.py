@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypedDict, cast
 
 import typer
 from rich.console import Console
 
 from clearscene.cli import fuse_options as ask
 from clearscene.cli.fuse_summary import print_fusion
-from clearscene.cli.progress import SceneProgress
+from clearscene.cli.progress import SceneProgress, interruptible
 from clearscene.errors import OptionError, OutputError
+from clearscene.fusion.methods.choose import Method
 from clearscene.fusion.options import FuseOptions
 from clearscene.fusion.plan import prepare_fuse
 from clearscene.fusion.result import FuseReport
@@ -33,6 +34,16 @@ SHARES = {
     "inspect": 0.03,
 }
 """How much of the bar each stage fills."""
+
+
+class _Choices(TypedDict):
+    """Options that are one of a few words."""
+
+    method: Method | Literal["auto"]
+    all_bad: Literal["nodata", "least"]
+    tone: Literal["none", "match"]
+    extent: Literal["union", "intersection"]
+    on_error: Literal["stop", "skip"]
 
 
 def command(  # an option of the command line is a parameter here: there is no smaller form
@@ -73,9 +84,9 @@ def command(  # an option of the command line is a parameter here: there is no s
 
     Leaves OUT.tif with counts, winning images, a JSON record and a page beside it.
     """
-    choices: Any = {"method": method, "all_bad": all_bad, "tone": tone, "extent": extent, "on_error": on_error}
-    options = FuseOptions(  # what is not one of the choices is refused by the options
-        **choices,
+    choices = {"method": method, "all_bad": all_bad, "tone": tone, "extent": extent, "on_error": on_error}
+    options = FuseOptions(
+        **cast(_Choices, choices),  # checked by the options
         model=model,
         temperature=temperature,
         masks=tuple(masks or ()),
@@ -115,12 +126,9 @@ def _run(
     if not overwrite:
         check_free(out)
     prepared = prepare_fuse(options)
-    try:
-        with SceneProgress(Console(stderr=True), n_scenes=1, is_quiet=quiet, shares=SHARES) as progress:
-            report = fuse_images(paths, out, prepared, progress=lambda stage, share: progress(out.name, stage, share))
-    except KeyboardInterrupt:
-        typer.echo("interrupted: nothing half-written is left", err=True)
-        return 130
+    bar = SceneProgress(Console(stderr=True), n_scenes=1, is_quiet=quiet, shares=SHARES)
+    with interruptible("nothing half-written is left"), bar as progress:
+        report = fuse_images(paths, out, prepared, progress=lambda stage, share: progress(out.name, stage, share))
     return print_fusion(report, out=out, fail_under=fail_under)
 
 

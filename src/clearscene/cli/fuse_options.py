@@ -1,9 +1,12 @@
 """What can be said to `clearscene fuse`, by the panels of its help; the defaults are those of `FuseOptions`."""
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+
+from clearscene.cli.option import option
 
 __all__ = [
     "Align", "AllBad", "Bands", "Bounds", "Dates", "Device", "Extent", "FailUnder", "Feather", "Inspect", "Like",
@@ -12,25 +15,11 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _how(help_text: str, *flags: str, **more: Any) -> Any:
-    return typer.Option(*flags, help=help_text, rich_help_panel="How to fuse", **more)
-
-
-def _where(help_text: str, *flags: str, **more: Any) -> Any:
-    return typer.Option(*flags, help=help_text, rich_help_panel="Where", **more)
-
-
-def _read(help_text: str, *flags: str, **more: Any) -> Any:
-    return typer.Option(*flags, help=help_text, rich_help_panel="How to read", **more)
-
-
-def _output(help_text: str, *flags: str) -> Any:
-    return typer.Option(*flags, help=help_text, rich_help_panel="Output")
-
-
-def _running(help_text: str, *flags: str, **more: Any) -> Any:
-    return typer.Option(*flags, help=help_text, rich_help_panel="Running", **more)
-
+_how = partial(option, panel="How to fuse")
+_where = partial(option, panel="Where")
+_read = partial(option, panel="How to read")
+_output = partial(option, panel="Output")
+_running = partial(option, panel="Running")
 
 Scenes = Annotated[
     list[str],

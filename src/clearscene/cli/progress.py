@@ -1,14 +1,16 @@
 """The progress bar of a batch: the scene, its stage, the time left. Goes to stderr."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from clearscene.inspection.inputs import scene_name
 
-__all__ = ["SceneProgress"]
+__all__ = ["SceneProgress", "interruptible"]
 
 SHARES = {"scan": 0.1, "detect": 0.7, "seams": 0.05, "model": 0.7, "polygons": 0.05, "write": 0.1, "report": 0.05}
 """How much of a scene's bar each stage fills, about as long as it takes."""
@@ -58,3 +60,17 @@ class SceneProgress:
             completed=min(1.0, before + self._shares[stage] * share),
             visible=True,
         )
+
+
+@contextmanager
+def interruptible(kept: str) -> Iterator[None]:
+    """Let Ctrl-C end the command with exit code 130, and say on stderr what is `kept`.
+
+    Raises:
+        Exit: It was pressed.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted: {kept}", err=True)
+        raise typer.Exit(130) from None

@@ -1,15 +1,17 @@
 """`clearscene sky PHOTO...`: masks that hide the sky from tools that build models from photos."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, cast
+from typing import cast
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from clearscene.cli import sky_options as ask
 from clearscene.cli.console import table_console
-from clearscene.cli.progress import SceneProgress
+from clearscene.cli.progress import SceneProgress, interruptible
 from clearscene.sky.inputs import find_photos
 from clearscene.sky.options import SkyOptions, Target
 from clearscene.sky.result import RECORD
@@ -18,9 +20,6 @@ from clearscene.sky.run import SkyBatch, sky_batch
 __all__ = ["command"]
 
 _DEFAULT = SkyOptions()
-_LOOK = "How to mask"
-_OUTPUT = "Output"
-_RUN = "Running"
 
 SHARES = {"read": 0.25, "look": 0.6, "write": 0.15}
 """How much of a photo's bar each stage fills."""
@@ -29,59 +28,22 @@ MOST_ROWS = 50
 
 
 def command(  # an option of the command line is a parameter here: there is no smaller form
-    photos: Annotated[
-        list[str], typer.Argument(metavar="PHOTO...", help="Photos (JPEG, PNG, TIFF ...), folders of them, patterns.")
-    ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the masks.", rich_help_panel=_OUTPUT)] = Path(
-        "sky-masks"
-    ),
-    target: Annotated[
-        str,
-        typer.Option(
-            "--for",
-            help="Names of the masks: metashape NAME_mask.png, colmap NAME.jpg.png, odm NAME_mask.png upright, plain.",
-            rich_help_panel=_OUTPUT,
-        ),
-    ] = _DEFAULT.target,
-    merge: Annotated[
-        Path | None,
-        typer.Option(help="Folder of masks that exist: what either hides is hidden.", rich_help_panel=_OUTPUT),
-    ] = None,
-    heatmap: Annotated[
-        bool, typer.Option("--heatmap", help="Also write NAME_sky.jpg, the probability.", rich_help_panel=_OUTPUT)
-    ] = _DEFAULT.heatmap,
-    invert: Annotated[
-        bool, typer.Option("--invert", help="255 for sky and 0 for the rest.", rich_help_panel=_OUTPUT)
-    ] = _DEFAULT.invert,
-    threshold: Annotated[
-        int, typer.Option(help="Sky from this probability on, in 256ths.", rich_help_panel=_LOOK)
-    ] = _DEFAULT.threshold,
-    refine: Annotated[
-        bool, typer.Option("--refine/--no-refine", help="Follow the photo's own edges.", rich_help_panel=_LOOK)
-    ] = _DEFAULT.refine,
-    mirror: Annotated[
-        bool, typer.Option("--mirror/--no-mirror", help="Look at the mirrored photo too.", rich_help_panel=_LOOK)
-    ] = _DEFAULT.mirror,
-    check: Annotated[
-        bool,
-        typer.Option(
-            "--sky-check/--no-sky-check", help="Mask nothing where no credible sky is.", rich_help_panel=_LOOK
-        ),
-    ] = _DEFAULT.check,
-    model: Annotated[
-        str, typer.Option(help="A shipped model or a model folder.", rich_help_panel=_LOOK)
-    ] = _DEFAULT.model,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or openvino.", rich_help_panel=_RUN)] = _DEFAULT.device,
-    workers: Annotated[
-        int, typer.Option(help="Threads.", show_default="all cores", rich_help_panel=_RUN)
-    ] = _DEFAULT.workers,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Mask again what is done already.", rich_help_panel=_RUN)
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print sky.json instead of the table.", rich_help_panel=_RUN)
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.", rich_help_panel=_RUN)] = False,
+    photos: ask.Photos,
+    out: ask.Out = Path("sky-masks"),
+    target: ask.For = _DEFAULT.target,
+    merge: ask.Merge = None,
+    heatmap: ask.Heatmap = _DEFAULT.heatmap,
+    invert: ask.Invert = _DEFAULT.invert,
+    threshold: ask.Threshold = _DEFAULT.threshold,
+    refine: ask.Refine = _DEFAULT.refine,
+    mirror: ask.Mirror = _DEFAULT.mirror,
+    check: ask.Check = _DEFAULT.check,
+    model: ask.Model = _DEFAULT.model,
+    device: ask.Device = _DEFAULT.device,
+    workers: ask.Workers = _DEFAULT.workers,
+    overwrite: ask.Overwrite = False,
+    as_json: ask.AsJson = False,
+    quiet: ask.Quiet = False,
 ) -> None:
     """Mask the sky in photos, for Metashape, COLMAP or OpenDroneMap.
 
@@ -100,19 +62,27 @@ def command(  # an option of the command line is a parameter here: there is no s
         device=device,
         workers=workers,
     )
-    paths = find_photos(photos)
-    try:
-        with SceneProgress(Console(stderr=True), n_scenes=len(paths), is_quiet=quiet, shares=SHARES) as progress:
-            batch = sky_batch(paths, out, options=options, overwrite=overwrite, progress=progress)
-    except KeyboardInterrupt:
-        typer.echo("interrupted: masks that were finished are kept, nothing half-written is left", err=True)
-        raise typer.Exit(130) from None
+    batch = _run(find_photos(photos), out, options, overwrite=overwrite, quiet=quiet)
+    _print(batch, out, as_json=as_json)
+    raise typer.Exit(_tell(batch))
+
+
+def _run(
+    photos: Mapping[Path, Path | None], out: Path, options: SkyOptions, *, overwrite: bool, quiet: bool
+) -> SkyBatch:
+    """Mask under a progress bar."""
+    bar = SceneProgress(Console(stderr=True), n_scenes=len(photos), is_quiet=quiet, shares=SHARES)
+    with interruptible("masks that were finished are kept, nothing half-written is left"), bar as progress:
+        return sky_batch(photos, out, options=options, overwrite=overwrite, progress=progress)
+
+
+def _print(batch: SkyBatch, out: Path, *, as_json: bool) -> None:
+    """Say on stdout what was masked, for people or as JSON."""
     if as_json:
         typer.echo((out / RECORD).read_text(encoding="utf-8"), nl=False)
-    else:
-        table_console().print(_table(batch))
-        typer.echo(f"masks: {out}")
-    raise typer.Exit(_tell(batch))
+        return
+    table_console().print(_table(batch))
+    typer.echo(f"masks: {out}")
 
 
 def _table(batch: SkyBatch) -> Table:
