@@ -69,12 +69,14 @@ class Follower:
             return
         whole = trainer.model.forward
 
-        def forward(given: Any, *others: Any, **named: Any) -> Any:
+        def forward(
+            given: torch.Tensor | dict[str, Any],
+        ) -> Any:  # its losses, or its answers in lists and dictionaries
             """As before, but for pixels (n, band, row, col) in fewer bits; what comes out is float32."""
             if isinstance(given, dict):  # a batch with its labels: it comes back here with the pixels
-                return whole(given, *others, **named)
+                return whole(given)
             with self.arithmetic.autocast():
-                return as_float32(whole(given, *others, **named))
+                return as_float32(whole(given))
 
         trainer.model.forward = forward
 
