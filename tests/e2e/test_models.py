@@ -378,7 +378,8 @@ def test_probabilities_as_output_become_logits(plain):
 
 
 def test_devices():
-    assert available_devices()[-1] is Device.CPU
+    assert set(available_devices()) >= {Device.CPU}
+    assert choose_device() in (Device.CUDA, Device.CPU), "OpenVINO was slower where it was measured"
     assert choose_device("cpu") is Device.CPU
     assert choose_device() is available_devices()[0]
     with pytest.raises(OptionError, match="--device 'tpu' is unknown"):

@@ -2,18 +2,15 @@ import numpy as np
 import pytest
 
 from clearscene.errors import BandError, ModelError, OptionError
-from clearscene.masking.choose import load_masker
 from clearscene.masking.classes import legend
 from clearscene.masking.combine import Doubled, Ensemble, Halved
 from clearscene.masking.engine import known_classes
 from clearscene.masking.fitting import check_source, source_notes
 from clearscene.masking.masker import ModelMasker, Origin, Traits, select_bands
-from clearscene.masking.options import MaskOptions
 from clearscene.masking.peers.s2cloudless import shifted
 from clearscene.masking.quality import summarize
 from clearscene.masking.source import array_source
 from clearscene.models.model import Model, enlarge, softmax
-from clearscene.models.session import Device
 from tests.mask_models import RGBN, cloudy, level_folder
 
 
@@ -156,10 +153,3 @@ def test_agreement_by_hand():
     assert (found.compared, found.unknown) == (85, 7)
     assert found.percent_same == pytest.approx(100 * 70 / 85)
     assert found.iou == {"clear": pytest.approx(50 / 55), "cloud": 1.0, "shadow": 0.0}
-
-
-def test_left_to_itself_a_model_folder_runs_in_onnx_runtime(tmp_path, monkeypatch):
-    folder = level_folder(tmp_path / "level")
-    monkeypatch.setattr("clearscene.masking.choose.choose_device", lambda _: Device.OPENVINO)
-    masker = load_masker(MaskOptions(models=(str(folder),)))
-    assert masker.traits.origins[0].provider == "CPUExecutionProvider"

@@ -7,7 +7,7 @@ from clearscene.masking.combine import Doubled, Ensemble, Halved
 from clearscene.masking.masker import Masker, ModelMasker
 from clearscene.masking.options import MaskOptions
 from clearscene.models.model import Model
-from clearscene.models.session import Device, choose_device
+from clearscene.models.session import choose_device
 from clearscene.models.zoo import find_model
 
 __all__ = ["PEERS", "load_masker"]
@@ -68,14 +68,4 @@ def _load(name: str, options: MaskOptions) -> Masker:
     if name in PEERS:
         return PEERS[name](options)
     folder = find_model(name).folder
-    return ModelMasker(Model.load(folder, device=_device(options), threads=1), options.tta)
-
-
-def _device(options: MaskOptions) -> Device:
-    """What runs a model folder: of itself CUDA or else the CPU by ONNX Runtime.
-
-    OpenVINO by name only: it takes a second longer to start, for 7 % less a tile of the shipped model, which 90
-    megapixels make up for.
-    """
-    chosen = choose_device(options.device)
-    return Device.CPU if options.device == Device.AUTO and chosen is Device.OPENVINO else chosen
+    return ModelMasker(Model.load(folder, device=options.device, threads=1), options.tta)

@@ -33,17 +33,20 @@ class Device(StrEnum):
 
 
 def available_devices() -> tuple[Device, ...]:
-    """Devices that can be used here, the preferred first. The CPU is always among them."""
-    found = []
+    """Devices that can be used here, the preferred first. The CPU is always among them.
+
+    OpenVINO comes last: where it was measured, the whole inspection took a fifth longer with it than with ONNX Runtime.
+    """
+    found = [Device.CPU]
     if "CUDAExecutionProvider" in get_available_providers():
-        found.append(Device.CUDA)
+        found.insert(0, Device.CUDA)
     if importlib.util.find_spec("openvino") is not None:
         found.append(Device.OPENVINO)
-    return (*found, Device.CPU)
+    return tuple(found)
 
 
 def choose_device(device: Device | str = Device.AUTO) -> Device:
-    """The device to use: what was asked for, or by `auto` CUDA, else OpenVINO, else the CPU.
+    """The device to use: what was asked for, or by `auto` CUDA, else the CPU.
 
     Raises:
         OptionError: There is no device of that name.
