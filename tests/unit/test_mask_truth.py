@@ -31,6 +31,18 @@ def test_thick_goes_before_shadow_and_shadow_before_thin():
     assert np.all(mask[40:, 70:] == 0)
 
 
+def test_frayed_edges_of_thick_cloud_are_not_asked_for_and_veils_are():
+    here = piece()
+    cover = Cover(here.data)
+    opacity = np.zeros((72, 80), np.float32)
+    opacity[:, :20], opacity[:, 20:22], opacity[:, 22:60] = 0.9, 0.4, 0.2
+    cover.add(opacity, None)
+    mask = cover.mask(here.data + 0.3, here.valid)
+    assert np.all(mask[:, :22] == 1), "a dense rim is a part of the cloud"
+    assert np.all(mask[:, 22:27] == 255), "who knows"
+    assert np.all(mask[:, 30:60] == 2), "a veil by itself"
+
+
 def test_what_cannot_be_seen_is_not_asked_for():
     here = piece()
     cover = Cover(here.data)

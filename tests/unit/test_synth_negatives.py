@@ -7,7 +7,7 @@ from clearscene.synth.negative_shapes import boxes, detail, drawn
 from clearscene.synth.negatives import NEGATIVES
 from tests.unit.test_synth_cloud import HEIGHT, WIDTH, everywhere, ground
 
-BRIGHT = sorted(set(NEGATIVES) - {"building_shadow", "terrain_shadow", "water_glint", "surf"})
+BRIGHT = sorted(set(NEGATIVES) - {"building_shadow", "open_water", "terrain_shadow", "water_glint", "surf"})
 
 
 @pytest.mark.parametrize("name", NEGATIVES)
@@ -70,3 +70,16 @@ def test_drawn_boxes_cover_their_area():
     assert cover[40, 40] == pytest.approx(1, abs=1e-5)
     assert cover[5, 5] == 0
     assert len(boxes(HEIGHT, WIDTH, np.random.default_rng(0), n=7, sizes_px=(8, 30))) == 7
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_open_water_is_dark_and_darkest_in_near_infrared(seed):
+    data = np.full((4, 128, 128), 0.3, np.float32)
+    result = NEGATIVES["open_water"](data, np.ones((128, 128), bool), np.random.default_rng(seed), 0.3)
+    wet = np.abs(result.data - data).max(axis=0) > 0.1
+    red, green, blue, nir = result.data[:, wet].mean(axis=1)
+    assert wet.mean() > 0.02
+    assert nir < red < green
+    assert max(red, green, blue) < 0.15
+    assert nir < 0.05
+    assert not result.mask.any()

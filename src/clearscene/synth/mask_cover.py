@@ -51,6 +51,7 @@ HARMLESS: tuple[Generator, ...] = (
     Generator("lookalike.greenhouses", negatives.greenhouses, 0.7),
     Generator("lookalike.building_shadow", negatives.building_shadow, 0.5),
     Generator("lookalike.terrain_shadow", negatives.terrain_shadow, 0.5),
+    Generator("lookalike.open_water", negatives.open_water),
 )
 VEILS = ("cloud.thin_cloud", "cloud.haze")
 FAINT, STRONG = (0.0, 0.8), (0.15, 1.0)

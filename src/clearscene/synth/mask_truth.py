@@ -23,6 +23,8 @@ THICK_FROM = 0.62
 FAINT = 0.04
 RIM_FROM, RIM_PX = 0.3, 3
 """The rim of a thick cloud, so opaque and this many pixels wide at most, is a part of it, as people draw it."""
+FRAY_PX = 8
+"""Fainter than `RIM_FROM` and this close to thick cloud, nobody agrees where the cloud ends: to be ignored."""
 SHADOW_FROM, PENUMBRA = 0.10, 0.03
 """Share of the light that is lost in what counts as shadow, and below which nothing is lost; between is ignored."""
 SEEN_CLOUD, SEEN_SHADOW = 0.025, 0.004
@@ -93,6 +95,7 @@ class Cover:
         mask = np.full(valid.shape, CLEAR, np.uint8)
         mask[(self.opacity > FAINT) | (self.light_lost > PENUMBRA)] = NODATA
         mask[self.opacity >= THIN_FROM] = THIN
+        mask[(mask == THIN) & (self.opacity < RIM_FROM) & self._near_core(FRAY_PX)] = NODATA
         mask[self.light_lost >= SHADOW_FROM] = SHADOW
         mask[thick] = THICK
         cloudy = (mask == THICK) | (mask == THIN)
@@ -103,7 +106,9 @@ class Cover:
 
     def _thick(self) -> NDArray[np.bool_]:
         """Thick cloud with its narrow rim."""
-        core = self.opacity >= THICK_FROM
-        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * RIM_PX + 1, 2 * RIM_PX + 1))
-        near = cv2.dilate(core.astype(np.uint8), kernel).astype(np.bool_)
-        return core | (near & (self.opacity >= RIM_FROM))
+        return (self.opacity >= THICK_FROM) | (self._near_core(RIM_PX) & (self.opacity >= RIM_FROM))
+
+    def _near_core(self, reach_px: int) -> NDArray[np.bool_]:
+        """Within this many pixels of where cloud is thick."""
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach_px + 1, 2 * reach_px + 1))
+        return cv2.dilate((self.opacity >= THICK_FROM).astype(np.uint8), kernel).astype(np.bool_)

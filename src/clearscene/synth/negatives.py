@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from clearscene.synth.degraded import Degrade
 from clearscene.synth.negatives_built import concrete, greenhouses, road, roof_edges, white_roofs
 from clearscene.synth.negatives_natural import overbright, ploughed_field, sand, snow, surf, water_glint
+from clearscene.synth.negatives_water import open_water
 from clearscene.synth.shade_negatives import building_shadow, terrain_shadow
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "building_shadow",
     "concrete",
     "greenhouses",
+    "open_water",
     "overbright",
     "ploughed_field",
     "road",
@@ -38,5 +40,6 @@ NEGATIVES: Mapping[str, Degrade] = {
     "roof_edges": roof_edges,
     "building_shadow": building_shadow,
     "terrain_shadow": terrain_shadow,
+    "open_water": open_water,
 }
 """All of them by name; each leaves an empty mask."""
