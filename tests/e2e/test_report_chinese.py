@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from clearscene.inspection.batch import write_index
+from clearscene.inspection.charging import Rest
 from clearscene.inspection.describe import types_left_out
 from clearscene.inspection.notes import NOTES, note
 from clearscene.inspection.quicklook import Pictures
 from clearscene.inspection.report import write_report
 from clearscene.inspection.report_texts import TEXTS, say, word
 from clearscene.inspection.result import Change, Detector, Report
-from clearscene.inspection.scoring import Rest, score_findings
+from clearscene.inspection.scoring import score_findings
 from clearscene.inspection.standard import list_standards, load_standard
 from clearscene.inspection.taxonomy import BY_NAME, TYPES
 from clearscene.vector.geopackage import edit

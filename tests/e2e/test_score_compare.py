@@ -15,6 +15,7 @@ from rasterio.crs import CRS
 from clearscene.errors import OptionError, OutputError, ResultError, VectorError
 from clearscene.grid import Grid
 from clearscene.inspection.bilingual import Bilingual
+from clearscene.inspection.charging import Extent, Rest
 from clearscene.inspection.compare import compare
 from clearscene.inspection.layers import defect_layer, scene_layer
 from clearscene.inspection.matching import MatchRule
@@ -22,7 +23,7 @@ from clearscene.inspection.report import write_json
 from clearscene.inspection.rescore import rescore
 from clearscene.inspection.result import Finding, Pixels, Report, SceneInfo, Timing, UnitScore
 from clearscene.inspection.run_folder import remember_shapes
-from clearscene.inspection.scoring import Extent, Rest, score_findings, type_penalties
+from clearscene.inspection.scoring import score_findings, type_penalties
 from clearscene.inspection.standard import load_standard, standard_text
 from clearscene.inspection.summary import summarize
 from clearscene.inspection.taxonomy import BY_NAME

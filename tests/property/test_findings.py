@@ -10,9 +10,9 @@ from rasterio.crs import CRS
 from scipy import ndimage
 
 from clearscene.grid import Grid
+from clearscene.inspection.charging import Rest
 from clearscene.inspection.clean import Cleaning, clean
 from clearscene.inspection.findings import list_findings
-from clearscene.inspection.scoring import Rest
 from clearscene.inspection.taxonomy import BY_ID
 from clearscene.runs import Runs
 

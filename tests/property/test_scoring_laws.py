@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clearscene.inspection.charging import Rest
 from clearscene.inspection.result import Finding, Status
-from clearscene.inspection.scoring import Rest, score_findings, type_penalties
+from clearscene.inspection.scoring import score_findings, type_penalties
 from clearscene.inspection.standard import list_standards, load_standard
 from clearscene.inspection.taxonomy import TYPES
 

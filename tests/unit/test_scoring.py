@@ -2,8 +2,9 @@
 
 import pytest
 
+from clearscene.inspection.charging import Rest
 from clearscene.inspection.result import Finding, Status
-from clearscene.inspection.scoring import NOT_INSPECTED, Rest, score_findings, type_penalties
+from clearscene.inspection.scoring import NOT_INSPECTED, score_findings, type_penalties
 from clearscene.inspection.standard import load_standard
 from clearscene.inspection.taxonomy import BY_NAME
 

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from clearscene.cli.console import table_console
 from clearscene.inspection.report import HTML_NAME
-from clearscene.inspection.report_texts import NARROW_SPACE, Texts
+from clearscene.inspection.report_texts import Texts, say_percent
 from clearscene.inspection.rerender import check_scene, rerender, rerender_index
 from clearscene.inspection.rescore import rescore
 from clearscene.inspection.result import Change, Report, TypeSummary
@@ -99,5 +99,5 @@ def _table(report: Report) -> Table:
 def _sizes(row: TypeSummary) -> tuple[str, str]:
     """The share of the inspected area, or the length of boundary types where it is known."""
     if BY_NAME[row.type].group is not Group.BOUNDARY:
-        return _TEXTS.percent(row.area_fraction).replace(NARROW_SPACE, " "), ""
+        return say_percent(row.area_fraction).en, ""
     return "", "" if row.length_m is None else f"{row.length_m:,.0f} m"

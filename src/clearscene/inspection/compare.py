@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from clearscene.errors import VectorError
 from clearscene.grid import Grid
+from clearscene.inspection.charging import Extent, Item
 from clearscene.inspection.layers import DEFECT_STYLE
 from clearscene.inspection.matching import MatchRule, Side, areal, sort_by_type, unmatched
 from clearscene.inspection.measure_shape import measure_shape
@@ -24,7 +25,7 @@ from clearscene.inspection.polygon_file import PolygonFile, read_polygon_file, t
 from clearscene.inspection.reference_types import types_of
 from clearscene.inspection.result import Status
 from clearscene.inspection.run_folder import RunFolder, open_run
-from clearscene.inspection.scoring import Extent, Item, score_items
+from clearscene.inspection.scoring import score_items
 from clearscene.inspection.standard import Standard
 from clearscene.inspection.taxonomy import BY_NAME, TYPES
 from clearscene.vector.geopackage import write_geopackage

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from clearscene.grid import Grid
+from clearscene.inspection.charging import Rest
 from clearscene.inspection.clean import Regions
 from clearscene.inspection.result import Finding
-from clearscene.inspection.scoring import Rest
 from clearscene.inspection.taxonomy import BY_ID, DefectType, Group
 from clearscene.runs import Components
 from clearscene.vector.area import area_of_runs

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from clearscene import __version__
 from clearscene.errors import ClearsceneError, OptionError, OutputError
+from clearscene.inspection.charging import Extent, Rest
 from clearscene.inspection.clean import Regions, clean
 from clearscene.inspection.describe import (
     count_pixels,
@@ -30,7 +31,7 @@ from clearscene.inspection.quicklook import Pictures, make_pictures
 from clearscene.inspection.report import write_json, write_report
 from clearscene.inspection.result import Detector, Report, Timing
 from clearscene.inspection.run_folder import STANDARD_NAME, remember_shapes
-from clearscene.inspection.scoring import Extent, Rest, judge_readability, score_findings, type_penalties
+from clearscene.inspection.scoring import judge_readability, score_findings, type_penalties
 from clearscene.inspection.seams import SceneSearch, searches_for
 from clearscene.inspection.standard import Standard, load_standard, standard_text
 from clearscene.inspection.summary import summarize

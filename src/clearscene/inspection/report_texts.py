@@ -10,7 +10,7 @@ from clearscene.inspection.bilingual import Bilingual
 from clearscene.inspection.taxonomy import BY_NAME
 from clearscene.inspection.texts import LANGUAGES, TEXTS, WORDS
 
-__all__ = ["NARROW_SPACE", "Texts", "defect_title", "say", "word"]
+__all__ = ["Texts", "defect_title", "say", "say_percent", "word"]
 
 NO_VALUE = "–"
 NARROW_SPACE = "\u202f"  # between a number and its unit; does not break
@@ -185,6 +185,11 @@ def say(key: str, *values: object) -> Bilingual:
         for texts in map(Texts, LANGUAGES)
     ]
     return Bilingual(en=said[0], zh=said[1])
+
+
+def say_percent(fraction: float) -> Bilingual:
+    """A fraction as percent with a plain space, which every terminal can print."""
+    return Bilingual(en=Texts("en").percent(fraction).replace(NARROW_SPACE, " "), zh=Texts("zh").percent(fraction))
 
 
 def defect_title(name: str) -> Bilingual:

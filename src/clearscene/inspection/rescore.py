@@ -15,6 +15,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from clearscene.errors import ClearsceneError, OptionError
+from clearscene.inspection.charging import Extent, Rest
 from clearscene.inspection.edit_log import EditLog, with_changes
 from clearscene.inspection.edited_findings import read_findings
 from clearscene.inspection.options import Encoding
@@ -23,7 +24,7 @@ from clearscene.inspection.polygon_file import to_pixels
 from clearscene.inspection.report import write_json
 from clearscene.inspection.result import Finding, Report, Status, TypeSummary, UnitScore
 from clearscene.inspection.run_folder import Row, RunFolder, check_writable, keep_standard, open_run, write_layers
-from clearscene.inspection.scoring import Extent, Rest, judge_readability, price_findings
+from clearscene.inspection.scoring import judge_readability, price_findings
 from clearscene.inspection.standard import Standard, load_standard
 from clearscene.inspection.summary import summarize
 from clearscene.inspection.units import Unit, score_units, units_of_centers

@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from clearscene.inspection.bilingual import Bilingual
+from clearscene.inspection.charging import Extent, Rest
 from clearscene.inspection.result import Finding, Status, TypeSummary
-from clearscene.inspection.scoring import Extent, Rest
 from clearscene.inspection.taxonomy import TYPES, DefectType
 
 __all__ = ["summarize"]

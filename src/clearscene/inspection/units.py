@@ -18,9 +18,10 @@ from shapely.geometry.base import BaseGeometry
 
 from clearscene.errors import OptionError
 from clearscene.grid import Grid
+from clearscene.inspection.charging import Extent, Item, Rest
 from clearscene.inspection.polygon_file import PolygonFile, read_polygon_file, to_map, to_pixels
 from clearscene.inspection.result import Finding, Status, UnitScore
-from clearscene.inspection.scoring import NOT_INSPECTED, Extent, Item, Rest, score_items
+from clearscene.inspection.scoring import NOT_INSPECTED, score_items
 from clearscene.inspection.standard import Standard
 from clearscene.runs import Runs
 
