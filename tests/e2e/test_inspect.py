@@ -132,19 +132,25 @@ def test_summary_goes_to_stdout_and_nothing_else(run):
     assert "error" not in done.stderr
 
 
+def only_finding(scene, out, name):
+    """Inspect a scene for one type that a rule looks for: the report, and the one finding in it, which costs something."""
+    clearscene("inspect", scene, "--out", out, "--types", name, check=0)
+    report = report_of(out / scene.stem)
+    (finding,) = report.findings
+    assert (finding.type, finding.detector) == (name, f"rule:{name}")
+    assert report.score.score < 100
+    return report, finding
+
+
 def test_a_seam_is_a_finding_with_a_length(tmp_path):
     data = ground(700, 900, seed=5).astype(np.float32)
     data[:, :, 420:] += np.array([9, 6, 8], np.float32)[:, None, None]
     scene = write_scene(tmp_path / "mosaic.tif", np.clip(data, 0, 255).astype(np.uint8))
-    clearscene("inspect", scene, "--out", tmp_path / "out", "--types", "stitching_trace", check=0)
-    report = report_of(tmp_path / "out" / "mosaic")
-    (seam,) = report.findings
-    assert (seam.type, seam.detector) == ("stitching_trace", "rule:stitching_trace")
+    report, seam = only_finding(scene, tmp_path / "out", "stitching_trace")
     assert seam.bounds_px[0] in range(414, 421)
     assert seam.bounds_px[2] in range(420, 427)
     assert 200 < seam.length_px <= 720
     assert seam.area_fraction == 0
-    assert report.score.score < 100
     (detector,) = report.detectors
     assert detector.parameters["reduction"] == 1
     assert "seams" in report.timing.stages
@@ -165,14 +171,10 @@ def test_a_misaligned_seam_is_a_finding_with_a_length(tmp_path):
     wide = np.clip(np.moveaxis(wide, -1, 0) + 120, 0, 255).astype(np.uint8)
     data = np.concatenate([wide[:, :-7, :500], wide[:, 7:, 500:]], axis=2)  # what lies to the right goes up by 7 px
     scene = write_scene(tmp_path / "mosaic.tif", data)
-    clearscene("inspect", scene, "--out", tmp_path / "out", "--types", "misalignment", check=0)
-    report = report_of(tmp_path / "out" / "mosaic")
-    (seam,) = report.findings
-    assert (seam.type, seam.detector) == ("misalignment", "rule:misalignment")
+    _, seam = only_finding(scene, tmp_path / "out", "misalignment")
     assert seam.bounds_px[0] in range(494, 501)
     assert seam.bounds_px[2] in range(500, 507)
     assert 500 < seam.length_px <= 793
-    assert report.score.score < 100
 
 
 def test_a_clean_scene_scores_100_and_says_so(tmp_path):
