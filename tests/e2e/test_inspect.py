@@ -133,7 +133,7 @@ def test_summary_goes_to_stdout_and_nothing_else(run):
 
 
 def only_finding(scene, out, name):
-    """Inspect a scene for one type that a rule looks for: the report, and the one finding in it, which costs something."""
+    """Inspect a scene for the type of one rule: the report, and the one finding in it, which costs something."""
     clearscene("inspect", scene, "--out", out, "--types", name, check=0)
     report = report_of(out / scene.stem)
     (finding,) = report.findings
