@@ -277,7 +277,7 @@ def test_without_chips_there_is_no_export(settings, tmp_path):
     [
         ("[model]\nnom = 1", "model.nom: Extra inputs are not permitted"),
         ("[calibration]\nrecall = 1.5", "calibration.recall: Input should be less than or equal to 1"),
-        ('[scales]\nsnow = "all"', r"name \['snow'\]"),
+        ('[scales]\nsnow = "all"', r"card\.toml: the file: scales or silent name \['snow'\]"),
         ("[model", "is not a TOML file"),
     ],
 )

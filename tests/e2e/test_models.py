@@ -244,7 +244,7 @@ def test_the_summary_agrees_with_the_onnx_package(folder):
         ('name = "bright"', 'name = "../../bright"', "name: String should match pattern"),
         ('name = "bright"', 'name = "<script>"', "name: String should match pattern"),
         ('task = "inspection"', 'task = "detect"', "task: Input should be 'inspection'"),
-        ("mean = [0.4, 0.4, 0.4]", "mean = [0.4]", "mean has 1 values for 3 bands"),
+        ("mean = [0.4, 0.4, 0.4]", "mean = [0.4]", "model.toml: input: mean has 1 values for 3 bands"),
         ("mean = [0.4, 0.4, 0.4]", "mean = [nan, 0.4, 0.4]", "input.mean.0: Input should be a finite number"),
         ("mean = [0.4, 0.4, 0.4]", "std = [0.0, 1.0, 1.0]", "input.std.0: Input should be greater than 0"),
         ("tile_size = 32", "tile_size = 32\noverlap = 32", "overlap 32 px is not smaller than tile_size 32"),

@@ -274,7 +274,7 @@ def test_a_file_that_another_program_holds_for_now_counts_as_writable(run):
         ({"action": "geometry", "keys": [1], "geometry": {"type": "Point", "coordinates": [0, 0]}}, "Point"),
         ({"action": "add", "type": "cloud", "geometry": square(5000, 5000)}, "no area"),
         ({"action": "remark", "keys": [1], "remark": "x" * 5000}, "5000"),
-        ({"action": "remark", "keys": [1], "remark": "half a smile \ud83d"}, "remark"),
+        ({"action": "remark", "keys": [1], "remark": "half a smile \ud83d"}, "remark: it holds half a letter"),
         ({"action": "remark", "keys": [1], "remark": "a\0b"}, "remark"),
         ({"action": "add", "surprise": 1}, "surprise"),
     ],

@@ -369,7 +369,7 @@ class TestOwnFolders:
     @pytest.mark.parametrize(
         ("old", "new", "match"),
         [
-            ("codes = [7]", "codes = [0]", "two classes"),
+            ("codes = [7]", "codes = [0]", "the file: a code stands for two classes"),
             ("bands =", "bnads =", "bnads"),
             ('"^([a-z]+)_"', '"^[a-z]+_"', "parentheses"),
             ("name =", "name ", "TOML"),

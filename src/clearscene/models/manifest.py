@@ -199,7 +199,10 @@ def load_manifest(folder: Path) -> Manifest:
 
 
 def describe_errors(error: ValidationError, whole: str) -> str:
-    """All wrong keys on one line: where, what is wrong, and the value if it is short; `whole` names the file."""
+    """All wrong keys on one line: where, what is wrong, and the value if it is short; `whole` names the file.
+
+    Law: what a check of ours says stands in its own words, without the mark that pydantic puts before them.
+    """
     parts = []
     found = error.errors(include_url=False)
     deeper = {item["loc"][:n] for item in found for n in range(len(item["loc"]))}
@@ -208,5 +211,5 @@ def describe_errors(error: ValidationError, whole: str) -> str:
             continue  # it only follows from what is wrong inside
         where = ".".join(str(step) for step in item["loc"]) or whole
         value = "" if isinstance(item["input"], dict | BaseModel) else f" (found {item['input']!r:.60})"
-        parts.append(f"{where}: {item['msg']}{value}")
+        parts.append(f"{where}: {item['msg'].removeprefix('Value error, ')}{value}")
     return "; ".join(parts)

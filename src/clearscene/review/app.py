@@ -171,8 +171,9 @@ def _add_errors(app: FastAPI, review: Review) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def malformed(_: Request, error: RequestValidationError) -> Response:
-        said = "; ".join(f"{'.'.join(map(str, e['loc'][1:]))}: {e['msg']}" for e in error.errors()[:5])
-        return _error(422, "bad_request", f"The request cannot be understood: {said}.")
+        said = [(".".join(map(str, e["loc"][1:])), e["msg"].removeprefix("Value error, ")) for e in error.errors()[:5]]
+        text = "; ".join(f"{where}: {what}" for where, what in said)
+        return _error(422, "bad_request", f"The request cannot be understood: {text}.")
 
     @app.exception_handler(HTTPException)
     async def http(_: Request, error: HTTPException) -> Response:

@@ -17,6 +17,7 @@ from clearscene.datasets.pixels import date_in, read_bands, read_codes, shape_of
 from clearscene.datasets.prepared_record import IGNORE, Split
 from clearscene.datasets.spec import DatasetSpec, Label, Meaning
 from clearscene.errors import DatasetError
+from clearscene.models.manifest import describe_errors
 
 __all__ = ["Folders", "FoldersConfig", "read_config"]
 
@@ -167,10 +168,8 @@ def read_config(path: Path) -> FoldersConfig:
     except tomllib.TOMLDecodeError as error:
         raise DatasetError(f"{path} is not TOML: {error}.") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
         known = ", ".join(FoldersConfig.model_fields)
-        raise DatasetError(f"{path}: {place}: {first['msg']}.", hint=f"Keys are {known}.") from error
+        raise DatasetError(f"{path}: {describe_errors(error, 'the file')}.", hint=f"Keys are {known}.") from error
 
 
 def _named(folder: Path, pattern: str, prefix: tuple[str, ...]) -> dict[str, Path]:

@@ -8,7 +8,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from clearscene.errors import OptionError
 from clearscene.inspection.taxonomy import BY_NAME
-from clearscene.models.manifest import DataSource, Name, Number, Positive, Probability, Text, TileSection
+from clearscene.models.manifest import (
+    DataSource,
+    Name,
+    Number,
+    Positive,
+    Probability,
+    Text,
+    TileSection,
+    describe_errors,
+)
 
 __all__ = ["CalibrationSettings", "CardSettings", "ExportSettings", "ModelSettings", "load_settings"]
 
@@ -107,8 +116,7 @@ def load_settings(path: Path | None) -> ExportSettings:
     try:
         return ExportSettings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
-        parts = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False)]
         hint = f"The sections are {', '.join(ExportSettings.model_fields)}."
-        raise OptionError(f"{path}: {'; '.join(parts)}.", hint=hint) from error
+        raise OptionError(f"{path}: {describe_errors(error, 'the file')}.", hint=hint) from error
     except (OSError, ValueError) as error:
         raise OptionError(f"{path} is not a TOML file that can be read: {error}.") from error
