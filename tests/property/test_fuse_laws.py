@@ -106,6 +106,41 @@ def test_the_median_is_that_of_numpy(drawn):
     np.testing.assert_allclose(composite, np.ma.median(masked, axis=0).filled(np.nan), rtol=1e-5, atol=1e-5)
 
 
+@few
+@given(st.integers(0, 2**31), st.integers(1, 40), st.sampled_from([np.float32, np.float64]))
+def test_the_median_of_many_images_with_ties_is_that_of_numpy_to_the_last_bit(seed, number, dtype):
+    """Whole numbers: the middle of two is exact, so there is one right answer."""
+    rng = np.random.default_rng(seed)
+    stack = rng.integers(-9, 9, (number, 2, 7, 11)).astype(dtype)
+    weight = (rng.random((number, 7, 11)) < rng.choice([0.1, 0.5, 1.0])).astype(dtype)
+    composite, share = METHODS["median"](stack, weight, temperature=1.0)
+    seen = np.where(weight[:, None] > 0, stack, np.nan)
+    has_data = (weight > 0).any(axis=0)
+    assert np.array_equal(composite[:, has_data], np.nanmedian(seen[..., has_data], axis=0))
+    assert np.isnan(composite[:, ~has_data]).all()
+    assert composite.dtype == share.dtype == dtype
+
+
+@pytest.mark.parametrize("number", range(1, 13))
+def test_the_median_orders_every_pattern_of_small_and_large(number):
+    """What orders all patterns of 0 and 1 by pairs that do not depend on them orders everything."""
+    patterns = (np.arange(2**number) >> np.arange(number)[:, None]) & 1
+    stack = patterns.astype(np.float32)[:, None, None]
+    composite, _ = METHODS["median"](stack, np.ones_like(stack[:, 0]), temperature=1.0)
+    assert np.array_equal(composite[0, 0], np.median(patterns, axis=0))
+
+
+def test_the_median_of_a_large_window_is_that_of_its_parts():
+    rng = np.random.default_rng(5)
+    stack = rng.normal(100, 10, (5, 3, 400, 300)).astype(np.float32)
+    weight = (rng.random((5, 400, 300)) < 0.7).astype(np.float32)
+    whole = METHODS["median"](stack, weight, temperature=1.0)
+    for rows in (slice(0, 111), slice(111, 400)):
+        parts = METHODS["median"](stack[:, :, rows], weight[:, rows], temperature=1.0)
+        for one, other in zip(parts, whole, strict=True):
+            assert np.array_equal(one, other[:, rows], equal_nan=True)
+
+
 @settings(deadline=None, max_examples=8)
 @given(st.integers(0, 2**31), st.integers(3, 7), st.integers(2, 4))
 @example(195, 4, 2)  # smallest at one of the points
