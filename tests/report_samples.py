@@ -264,7 +264,7 @@ def _report(name: str, crs: str | None, found: list[Finding], *, units: list[Uni
             passed=False,
             reasons=[
                 say("fails_by_class", 1, "A", 0),
-                say("type_cost", defect_title("cloud"), 12, say("share_of_inspected", "3.4 %")),
+                say("type_cost", 12, defect_title("cloud"), say("share_of_inspected", "3.4 %")),
             ],
             grades={"fail": Bilingual(en="fail", zh="不合格"), "excellent": Bilingual(en="excellent", zh="优")},
         ),

@@ -4,6 +4,7 @@ import pytest
 
 from clearscene.errors import OptionError
 from clearscene.inspection.inputs import find_scenes, result_folders, scene_name
+from clearscene.masking.inputs import find_products
 
 
 def touch(path):
@@ -34,6 +35,31 @@ def test_a_pattern_without_a_match_is_named(tmp_path):
 def test_an_empty_folder_is_named(tmp_path):
     with pytest.raises(OptionError, match="holds no raster"):
         find_scenes([str(tmp_path)])
+
+
+@pytest.mark.parametrize("find", [find_scenes, find_products], ids=["inspect", "mask"])
+def test_rasters_in_subfolders_are_hinted_at(tmp_path, find):
+    deep = touch(tmp_path / "orthos" / "2019" / "a.tif")
+    with pytest.raises(OptionError, match="holds no") as caught:
+        find([str(tmp_path / "orthos")])
+    pattern = caught.value.hint.split("'")[1]
+    assert find([pattern]) == find([str(tmp_path / "orthos" / "2019")]) == [deep]
+    assert f"name {tmp_path / 'orthos' / '2019'}" in caught.value.hint
+
+
+def test_a_product_in_a_subfolder_is_hinted_at(tmp_path):
+    touch(tmp_path / "products" / "2019" / "X.SAFE" / "img" / "a.jp2")
+    with pytest.raises(OptionError) as caught:
+        find_products([str(tmp_path / "products")])
+    assert f"name {tmp_path / 'products' / '2019'}, " in caught.value.hint
+
+
+def test_results_in_subfolders_are_not_hinted_at(tmp_path):
+    touch(tmp_path / "out" / "a" / "classmap.tif")
+    touch(tmp_path / "out" / "a" / "report.json")
+    with pytest.raises(OptionError) as caught:
+        find_scenes([str(tmp_path / "out")])
+    assert "subfolders" not in caught.value.hint
 
 
 def test_somebody_elses_folder_is_left_alone(tmp_path):

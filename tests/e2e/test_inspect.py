@@ -205,6 +205,16 @@ def test_batch_goes_on_after_a_bad_scene(tmp_path):
     assert (tmp_path / "out" / "index.html").exists()
 
 
+def test_one_scene_has_its_own_report_beside_those_of_an_earlier_batch(tmp_path):
+    for name in ("a", "b"):
+        write_scene(tmp_path / "in" / f"{name}.tif", ground(120, 130))
+    out = tmp_path / "out"
+    batch = clearscene("inspect", tmp_path / "in", "--out", out, check=0)
+    assert f"report: {out / 'index.html'}\n" in batch.stdout
+    one = clearscene("inspect", tmp_path / "in" / "a.tif", "--out", out, check=0)
+    assert one.stdout.splitlines()[-2:] == [f"report: {out / 'a' / 'report.html'}", f"all scenes: {out / 'index.html'}"]
+
+
 def test_finished_scenes_are_skipped_until_overwrite(tmp_path):
     scene = write_scene(tmp_path / "a.tif", ground(120, 130))
     out = tmp_path / "out"

@@ -34,6 +34,12 @@ def test_a_batch_goes_on_and_says_what_failed(tmp_path, model):
     assert not [name for name in left(tmp_path / "out") if name.startswith((".", "broken", "gone"))]
 
 
+def test_where_all_fails_no_masks_are_named(tmp_path, model):
+    done = run(tmp_path / "gone.tif", tmp_path / "out", model, check=2)
+    assert "failed" in done.stdout
+    assert "masks:" not in done.stdout
+
+
 def test_a_truncated_scene_leaves_nothing(tmp_path, model):
     data, _ = cloudy(400, 500)
     good = write_scene(tmp_path / "cut.tif", stored(data), crs=CRS.from_epsg(32632), transform=TRANSFORM)

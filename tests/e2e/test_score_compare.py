@@ -316,6 +316,14 @@ def test_missing_run(tmp_path):
         rescore(tmp_path)
 
 
+def test_a_run_that_is_not_there_is_named_by_its_place(tmp_path, monkeypatch):
+    (tmp_path / "inside").mkdir()
+    monkeypatch.chdir(tmp_path / "inside")
+    assert f"error: There is no defects.gpkg in {tmp_path}.\n" in clearscene("score", "..", check=2).stderr
+    for words in (("score", "../nothere"), ("compare", "../nothere", "x.shp")):
+        assert "error: There is no file or folder ../nothere.\n" in clearscene(*words, check=2).stderr
+
+
 def test_broken_record(run):
     (run / "report.json").write_text("{}", "utf-8")
     with pytest.raises(ResultError, match=r"report.json cannot be read"):

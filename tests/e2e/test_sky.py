@@ -73,6 +73,20 @@ def test_each_tool_gets_its_names(photos, model, tool, name):
     assert turned.shape == (scene()[1].shape if tool == "odm" else scene()[1].shape[::-1])  # OpenSfM turns photos
 
 
+def test_one_photo_is_not_called_photos(photos, model):
+    done, out = masked(photos / "one.JPG", model)
+    assert done.returncode == 0
+    assert "1 photo, " in done.stderr
+    assert f"masks: {out}" in done.stdout
+
+
+def test_where_all_fails_no_masks_are_named(photos, model):
+    done, _ = masked(photos / "broken.jpg", model)
+    assert done.returncode == 2
+    assert "failed" in done.stdout
+    assert "masks:" not in done.stdout
+
+
 def test_what_is_done_is_skipped(photos, model):
     (photos / "broken.jpg").unlink()
     _, out = masked(photos, model)

@@ -33,6 +33,11 @@ def test_nothing_inspected_is_no_pass():
     assert (record.score, record.grade, record.passed) == (0, NOT_INSPECTED, False)
 
 
+@pytest.mark.parametrize(("area", "said"), [(101, "Cloud cost 1 point: "), (5_001, "Cloud cost 4 points: ")])
+def test_one_point_is_said_of_one(area, said):
+    assert score(finding("cloud", area))[1].reasons[0].en.startswith(said)
+
+
 @pytest.mark.parametrize(
     ("area", "error_class", "points"),
     [(100, "", 0), (101, "D", 1), (5_000, "D", 1), (5_001, "C", 4), (20_001, "B", 12), (100_001, "A", 42)],

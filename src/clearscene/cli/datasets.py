@@ -5,6 +5,7 @@ from typing import Annotated, cast
 
 import typer
 
+from clearscene.cli.console import counted
 from clearscene.cli.datasets_published import check_folder, describe_set, list_sets, overlap, prepare_set
 from clearscene.synth.chip_set import Split
 
@@ -54,6 +55,6 @@ def from_polygons(
     )
     added = add_scene(scene, polygons, out, options=options, overwrite=overwrite)
     typer.echo(
-        f"{added.scene}: {added.n_defects} chips with defects and {added.n_clean} clean ones"
-        f" from {added.n_polygons} polygons, to {added.split} in {out}"
+        f"{added.scene}: {counted(added.n_defects, 'chip')} with defects and {counted(added.n_clean, 'chip')} without"
+        f" from {counted(added.n_polygons, 'polygon')}, to {added.split} in {out}"
     )

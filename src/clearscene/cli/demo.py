@@ -15,10 +15,14 @@ from clearscene.inspection.options import InspectOptions, Lang
 from clearscene.inspection.result import Report
 from clearscene.inspection.run import inspect_batch
 from clearscene.inspection.taxonomy import BY_NAME
-from clearscene.synth.matching import TypeMatch, found_against_placed
+from clearscene.synth.matching import FOUND_SHARE, TypeMatch, found_against_placed
 from clearscene.synth.scene import SceneSpec, make_scene
 
 __all__ = ["command"]
+
+_CRITERIA = f"""\
+Found: {FOUND_SHARE:.0%} of the pixels of a placed defect have its type. False: a finding that meets none of its type.
+clearscene compare judges polygons, also by their IoU with what meets them: its counts can differ."""
 
 
 def command(
@@ -38,6 +42,7 @@ def command(
         results = inspect_batch([str(scene)], out, inspector, overwrite=True, progress=progress)
     if isinstance(results[0].outcome, Report):
         table_console().print(_table(found_against_placed(results[0].folder / "classmap.tif", truth)))
+        typer.echo(_CRITERIA)
     raise typer.Exit(print_batch(results, index=None, fail_under=None))
 
 

@@ -21,10 +21,11 @@ def print_masks(outcomes: Sequence[MaskOutcome], *, out: Path, fail_under: float
     table_console().print(_table(outcomes))
     for outcome in outcomes:
         _print_more(outcome)
-    typer.echo(f"masks: {out}")
+    failed = [outcome for outcome in outcomes if isinstance(outcome.outcome, Failure)]
+    if len(failed) < len(outcomes):
+        typer.echo(f"masks: {out}")
     for outcome in outcomes:
         _print_trouble(outcome)
-    failed = [outcome for outcome in outcomes if isinstance(outcome.outcome, Failure)]
     if failed and len(outcomes) > 1:
         names = ", ".join(product_name(outcome.scene) for outcome in failed)
         typer.echo(f"{len(failed)} of {len(outcomes)} scenes failed: {names}", err=True)

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from typer.core import TyperGroup
 
+from clearscene.cli.console import counted
 from clearscene.errors import MissingExtraError, OptionError
 from clearscene.inspection.run_folder import open_run
 from clearscene.inspection.signature import signature_holds
@@ -83,7 +84,7 @@ def export(
 
     counts = export_chips(runs, chips, size=size, shares=Shares(val, test, seed), scene=scene)
     said = ", ".join(f"{split} {n}" for split, n in counts.items())
-    typer.echo(f"{sum(counts.values())} chips in {chips}: {said}")
+    typer.echo(f"{counted(sum(counts.values()), 'chip')} in {chips}: {said}")
     if not (counts["train"] and counts["val"]):
         hint = "`clearscene train` needs chips for train and val, and a scene goes to one of them"
         typer.echo(f"hint: {hint}: export the runs of more scenes in one call, or try another --seed.", err=True)

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from clearscene.cli import sky_options as ask
-from clearscene.cli.console import table_console
+from clearscene.cli.console import counted, table_console
 from clearscene.cli.progress import SceneProgress, interruptible
 from clearscene.sky.inputs import find_photos
 from clearscene.sky.options import SkyOptions, Target
@@ -82,7 +82,8 @@ def _print(batch: SkyBatch, out: Path, *, as_json: bool) -> None:
         typer.echo((out / RECORD).read_text(encoding="utf-8"), nl=False)
         return
     table_console().print(_table(batch))
-    typer.echo(f"masks: {out}")
+    if batch.done:
+        typer.echo(f"masks: {out}")
 
 
 def _table(batch: SkyBatch) -> Table:
@@ -116,7 +117,7 @@ def _tell(batch: SkyBatch) -> int:
     if n:
         peak = "" if memory is None else f", peak {memory:.0f} MB"
         each = sum(entry.seconds for entry in done if entry.photo not in batch.skipped) / n
-        typer.echo(f"{n} photos, {each:.2f} s each, {record.seconds_per_mpx:.2f} s/Mpx{peak}", err=True)
-    if record.failed:
+        typer.echo(f"{counted(n, 'photo')}, {each:.2f} s each, {record.seconds_per_mpx:.2f} s/Mpx{peak}", err=True)
+    if record.failed and len(done) + len(record.failed) > 1:
         typer.echo(f"{len(record.failed)} of {len(done) + len(record.failed)} photos failed", err=True)
     return 2 if record.failed else 0

@@ -10,6 +10,7 @@ from rich.table import Table
 from clearscene.cli.console import table_console
 from clearscene.inspection.batch import Failure
 from clearscene.inspection.inputs import scene_name
+from clearscene.inspection.report_texts import Texts
 from clearscene.inspection.result import Report
 from clearscene.inspection.run import SceneResult
 from clearscene.inspection.scoring import MAX_UNREADABLE
@@ -20,11 +21,15 @@ __all__ = ["print_batch"]
 def print_batch(results: Sequence[SceneResult], *, index: Path | None, fail_under: float | None) -> int:
     """Print the scenes and return the exit code: 0 done, 1 a score too low, 2 a scene failed.
 
-    `index` is the page of the batch, where there is one; otherwise the report of the scene is named.
+    `index` is the page of all scenes in the folder, where there is one: the report of a batch. One scene has a report
+    of its own, and what earlier calls left is only named beside it.
     """
     table_console().print(_table(results))
-    for page in [index] if index else [r.folder / "report.html" for r in results if isinstance(r.outcome, Report)]:
+    is_batch = len(results) > 1 and index is not None
+    for page in [index] if is_batch else [r.folder / "report.html" for r in results if isinstance(r.outcome, Report)]:
         typer.echo(f"report: {page}")
+    if index and not is_batch:
+        typer.echo(f"all scenes: {index}")
     for result in results:
         _print_trouble(result)
     unread = [r for r in results if fail_under is not None and _is_unread(r)]
@@ -54,8 +59,8 @@ def _print_trouble(result: SceneResult) -> None:
     if outcome.not_inspected:
         lost = sum(w.height * w.width for w in outcome.not_inspected) / outcome.pixels.total
         typer.secho(
-            f"warning: {result.scene}: {len(outcome.not_inspected)} windows could not be read and were not "
-            f"inspected ({lost:.2%} of the scene)",
+            f"warning: {result.scene}: {Texts()('not_inspected_alert', len(outcome.not_inspected))}"
+            f" ({lost:.2%} of the scene)",
             fg="yellow",
             err=True,
         )

@@ -2,12 +2,12 @@
 
 import glob
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from clearscene.errors import OptionError
 
-__all__ = ["SUFFIXES", "find_scenes", "result_folders", "scene_name"]
+__all__ = ["SUFFIXES", "find_scenes", "hint_deeper", "result_folders", "scene_name"]
 
 SUFFIXES = (".tif", ".tiff", ".jp2", ".img", ".vrt", ".png", ".jpg", ".jpeg", ".bmp", ".ecw", ".sid", ".webp")
 """What is taken from a folder; a file named by itself may have any suffix that GDAL reads."""
@@ -36,11 +36,11 @@ def _scenes_of(word: str) -> list[str]:
     if "://" in word or word.startswith("/vsi") or path.is_file():
         return [word]
     if path.is_dir():
-        inside = sorted(str(p) for p in path.iterdir() if p.suffix.lower() in SUFFIXES and _is_scene(p))
+        inside = sorted(str(p) for p in path.iterdir() if _is_raster(p))
         if not inside:
             raise OptionError(
                 f"The folder {word} holds no raster ({', '.join(SUFFIXES)}).",
-                hint="Name the files themselves if they have another suffix.",
+                hint=hint_deeper(path, _is_raster) or "Name the files themselves if they have another suffix.",
             )
         return inside
     matches = sorted(p for p in glob.glob(word, recursive=True) if _is_scene(Path(p)))  # noqa: PTH207  # may be absolute
@@ -48,6 +48,19 @@ def _scenes_of(word: str) -> list[str]:
         raise OptionError(f"The pattern {word} matches no file.", hint="Put it in quotes, and check the folder.")
     # A file that is not there is a scene that fails by itself: the rest of the batch goes on.
     return matches or [word]
+
+
+def hint_deeper(folder: Path, is_scene: Callable[[Path], bool]) -> str:
+    """What to type for a folder whose scenes lie in its subfolders, which are not searched; empty if none does."""
+    found = next((path for path in folder.rglob("*") if path.parent != folder and is_scene(path)), None)
+    if found is None:
+        return ""
+    pattern = f", or '{folder / '**' / '*'}{found.suffix}' in quotes" if found.suffix else ""
+    return f"There are some in its subfolders, which are not searched: name {found.parent}{pattern}."
+
+
+def _is_raster(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and _is_scene(path)
 
 
 def _is_scene(path: Path) -> bool:

@@ -38,6 +38,8 @@ __all__ = [
     "write_layers",
 ]
 
+GIVE_RUN = "Give the folder that clearscene inspect made for one scene, or the defects.gpkg in it."
+
 STANDARD_NAME = "standard.toml"
 """A copy of the standard in the run folder, if there is one, is used when the run is scored again."""
 
@@ -122,13 +124,15 @@ def open_run(path: str | Path) -> RunFolder:
         ResultError: The folder, its `report.json` or its GeoPackage is missing or cannot be read.
     """
     path = Path(path)
+    if not path.exists():
+        raise ResultError(f"There is no file or folder {path}.", hint=GIVE_RUN)
     folder, gpkg = (path, path / "defects.gpkg") if path.is_dir() else (path.parent, path)
     record = folder / "report.json"
     for needed in (gpkg, record):
         if not needed.is_file():
             raise ResultError(
-                f"There is no {needed.name} in {folder}.",
-                hint="Give the folder that clearscene inspect made for one scene, or the defects.gpkg in it.",
+                f"There is no {needed.name} in {folder.resolve()}.",
+                hint=GIVE_RUN,
             )
     try:
         report = Report.model_validate_json(record.read_text("utf-8"))

@@ -203,8 +203,8 @@ def _costs(charges: Mapping[str, Charge]) -> list[Bilingual]:
 def _cost(name: str, charge: Charge) -> Bilingual:
     title, points = defect_title(name), _NUMBER.penalty(charge.penalty)
     if charge.is_capped:
-        return say("type_cost_capped", title, points, charge.text)
-    return say("type_cost", title, points, charge.text)
+        return say("type_cost_capped", points, title, charge.text)
+    return say("type_cost", points, title, charge.text)
 
 
 def _why_unscored(type_name: str, standard: Standard) -> Bilingual:

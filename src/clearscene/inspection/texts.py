@@ -63,8 +63,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "over_limit": ("{0} is over the limit: {1}, and at most {2} allowed.", "{0}超限：{1}，限值{2}。"),
     "counted_as_failure": ("Of these, {0}: {1}.", "其中，{0}：{1}。"),
-    "type_cost": ("{0} cost {1} points: {2}.", "{0}扣 {1} 分：{2}。"),
-    "type_cost_capped": ("{0} cost {1} points, at most {1} per type: {2}.", "{0}扣 {1} 分（每类最多扣 {1} 分）：{2}。"),
+    "type_cost": ("{1} cost {0} point: {2}.|{1} cost {0} points: {2}.", "{1}扣 {0} 分：{2}。"),
+    "type_cost_capped": (
+        "{1} cost {0} point, at most {0} per type: {2}.|{1} cost {0} points, at most {0} per type: {2}.",
+        "{1}扣 {0} 分（每类最多扣 {0} 分）：{2}。",
+    ),
     "type_not_scored": ("{0} is not scored by this standard.", "本评分标准对{0}不计分。"),
     "type_not_measured": (
         "{0} could not be scored: its rules need lengths or areas that this scene does not give.",

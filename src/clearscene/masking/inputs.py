@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from clearscene.errors import OptionError
-from clearscene.inspection.inputs import SUFFIXES, scene_name
+from clearscene.inspection.inputs import SUFFIXES, hint_deeper, scene_name
 from clearscene.masking.result import read_report
 from clearscene.raster.sensors import landsat, sentinel2
 from clearscene.raster.sensors.contents import is_archive
@@ -45,7 +45,8 @@ def _scenes_of(word: str) -> list[str]:
         if not inside:
             raise OptionError(
                 f"The folder {word} holds no product and no raster ({', '.join(SUFFIXES)}).",
-                hint="Name a SAFE or Landsat folder, an archive of one, or the rasters themselves.",
+                hint=hint_deeper(path, _is_scene)
+                or "Name a SAFE or Landsat folder, an archive of one, or the rasters themselves.",
             )
         return inside
     matches = sorted(match for match in glob.glob(word, recursive=True) if _is_scene(Path(match)))  # noqa: PTH207  # may be absolute
