@@ -123,6 +123,7 @@ class _Need:
     narrowest: int
 
     def needs(self, strip: int) -> float:
+        """Bytes for a strip of so many columns."""
         return self.fixed + strip * self.per_column
 
 

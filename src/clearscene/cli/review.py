@@ -28,6 +28,7 @@ class _OpensByDefault(TyperGroup):
     default_command = "open"
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the default command before words that name none."""
         if args and args[0] not in self.commands and args[0] not in ("--help", "-h"):
             args = [self.default_command, *args]
         return super().parse_args(ctx, args)

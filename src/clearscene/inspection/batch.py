@@ -64,10 +64,12 @@ class _Row:
 
     @property
     def n_found(self) -> int:
+        """Findings of all types."""
         return sum(t.count for t in self.report.types) if self.report else 0
 
     @property
     def n_looked_for(self) -> int:
+        """Types that were looked for."""
         return sum(t.inspected for t in self.report.types) if self.report else 0
 
     @property
@@ -77,11 +79,13 @@ class _Row:
 
     @property
     def worst(self) -> list[TypeSummary]:
+        """The types that cost most, dearest first; of those that cost alike the larger."""
         found = [t for t in self.report.types if t.count] if self.report else []
         return sorted(found, key=lambda t: (-t.penalty, -t.area_px))[:N_WORST]
 
     @property
     def seconds(self) -> float:
+        """How long the scene took, also if it failed."""
         return self.report.timing.seconds if self.report else self.failure.seconds if self.failure else 0.0
 
 

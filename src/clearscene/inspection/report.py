@@ -39,10 +39,12 @@ class _Card:
 
     @property
     def row(self) -> int:
+        """Row of the middle of its bounds."""
         return (self.finding.bounds_px[1] + self.finding.bounds_px[3]) // 2
 
     @property
     def col(self) -> int:
+        """Column of the middle of its bounds."""
         return (self.finding.bounds_px[0] + self.finding.bounds_px[2]) // 2
 
 

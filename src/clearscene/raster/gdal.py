@@ -59,6 +59,7 @@ class _DamageListener(logging.Filter):
         self.heard = local()
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Keep what is said of damage for the thread that listens, and let everything else through."""
         text = record.getMessage()
         heard = getattr(self.heard, "texts", None)
         if heard is None or not any(word in text for word in self.WORDS):

@@ -50,20 +50,24 @@ def _add_reading(app: FastAPI, review: Review) -> None:
 
     @app.get("/api/geometries")
     def geometries(keys: str = "", simplify: float = Query(0.0, ge=0, le=1000)) -> Response:
+        """Polygons of the findings `keys`, separated by commas, or of all; simplified by pixels of the scene."""
         wanted = [int(key) for key in keys.split(",") if key.strip().isdigit()] if keys else None
         return JSONResponse(review.geometries(wanted, tolerance=simplify))
 
     @app.get("/api/findings/{key}")
     def finding(key: int) -> Response:
+        """One finding with its polygon and its history."""
         found = review.finding(key)
         return JSONResponse(found) if found else _not_found(f"There is no finding {key}.")
 
     @app.get("/api/history")
     def history(limit: int = Query(200, ge=1, le=10_000), before: int | None = None) -> Response:
+        """The newest changes first, or those before a number."""
         return JSONResponse(review.history(limit=limit, before=before))
 
     @app.get("/api/agreement")
     def agreement(reviewers: str = "") -> Response:
+        """How far two reviewers agree, named with a comma between; without names, the first two."""
         first, _, second = reviewers.partition(",")
         return JSONResponse(review.agreement(first.strip(), second.strip()))
 
@@ -71,6 +75,7 @@ def _add_reading(app: FastAPI, review: Review) -> None:
     async def changes(
         request: Request, since: int, wait: Annotated[float, Query(ge=0, le=MAX_WAIT_S)] = 0.0
     ) -> Response:
+        """What has changed since a version, by whomever; waits for it, `wait` seconds at most."""
         loop = asyncio.get_running_loop()
         end = loop.time() + wait
         while True:
@@ -85,16 +90,19 @@ def _add_reading(app: FastAPI, review: Review) -> None:
 def _add_gestures(app: FastAPI, review: Review) -> None:
     @app.post("/api/edit")
     def edit(body: EditBody) -> Response:
+        """Do a gesture; a finding that has changed since the revision that the page knows is a conflict."""
         return JSONResponse(review.do(body.gesture(), revisions=body.revisions, client=body.client))
 
     @app.post("/api/undo")
     def undo(body: AgainBody) -> Response:
+        """Take back the reviewer's last gesture."""
         if review.store.undo_entry is None:
             return _error(409, "nothing_to_undo", "There is nothing to undo.")
         return JSONResponse(review.undo(client=body.client))
 
     @app.post("/api/redo")
     def redo(body: AgainBody) -> Response:
+        """Do again what was undone last."""
         if review.store.redo_entry is None:
             return _error(409, "nothing_to_redo", "There is nothing to redo.")
         return JSONResponse(review.redo(client=body.client))
@@ -103,22 +111,27 @@ def _add_gestures(app: FastAPI, review: Review) -> None:
 def _add_changing(app: FastAPI, review: Review) -> None:
     @app.post("/api/walk")
     def walk(body: WalkBody) -> Response:
+        """Note that cells (row, col) were looked at, or were not."""
         return JSONResponse(review.mark(body.cells, is_seen=body.seen))
 
     @app.post("/api/walk/cell")
     def cell(body: CellBody) -> Response:
+        """Choose the size of the cells."""
         return JSONResponse(review.set_cell(body.cell))
 
     @app.post("/api/sign")
     def sign(body: SignBody) -> Response:
+        """Score the run, and put a name under it."""
         return JSONResponse(review.sign(name=body.name, decision=body.decision, remark=body.remark))
 
     @app.post("/api/finish")
     def finish() -> Response:
+        """Bring the record, the report and the copies up to the findings."""
         return JSONResponse(review.finish())
 
     @app.post("/api/export")
     def export(body: ExportBody) -> Response:
+        """Write the decisions as chips into a folder inside that of the run."""
         return JSONResponse(review.export(body.folder))
 
 
@@ -131,10 +144,12 @@ def _add_pictures(app: FastAPI, review: Review) -> None:
         row: int,
         kind: Annotated[str, Query(alias="type")] = "",
     ) -> Response:
+        """A tile of a layer as a picture."""
         return _picture(review.tile(layer, level, col, row, type_name=kind))
 
     @app.get("/crops/{key}")
     def crop(key: int, size: int = Query(160, ge=64, le=512)) -> Response:
+        """A picture of a finding and its surroundings, `size` px a side."""
         picture = review.crop(key, size=size)
         return _picture(picture) if picture else _not_found(f"There is no finding {key}.")
 
@@ -142,18 +157,22 @@ def _add_pictures(app: FastAPI, review: Review) -> None:
 def _add_pages(app: FastAPI, review: Review, page: Path) -> None:
     @app.get("/")
     def index() -> Response:
+        """The page."""
         return _file(page / "index.html", page)
 
     @app.get("/page/{path:path}")
     def static(path: str) -> Response:
+        """A file of the page."""
         return _file(page / path, page)
 
     @app.get("/favicon.ico")
     def icon() -> Response:
+        """The icon of the page."""
         return _file(page / "icon.svg", page)
 
     @app.get(f"/{HTML_NAME}")
     def report() -> Response:
+        """The report of the run, under rules that let no script run."""
         answer = _file(review.store.folder / HTML_NAME, review.store.folder)
         answer.headers["content-security-policy"] = REPORT_CSP
         return answer

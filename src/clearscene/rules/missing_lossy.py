@@ -146,6 +146,7 @@ class _Distance:
 
     @classmethod
     def of(cls, data: Levels, *, is_white: bool) -> "_Distance":
+        """From levels (band, row, col)."""
         bright = brightness(data)
         return cls((255 - bright if is_white else bright).astype(np.float32), _worst(data, is_white=is_white))
 
