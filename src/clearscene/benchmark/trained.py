@@ -12,7 +12,8 @@ from clearscene.benchmark.classes import positive_of
 from clearscene.benchmark.results import Curve, Training
 from clearscene.benchmark.suite import ModelEntry, SetEntry, Suite
 from clearscene.datasets.prepared import PreparedSet
-from clearscene.errors import MissingExtraError, TrainingError
+from clearscene.errors import MissingExtraError
+from clearscene.training.stopping import Stopping
 
 __all__ = ["Quiet", "read_training", "train_entry", "training_values"]
 
@@ -104,7 +105,12 @@ class Quiet:
     """Follows a training; see `Reporter` of the loop."""
 
     tell: Callable[[str, float], None]
-    stop_requested: bool = False
+    stopping: Stopping
+
+    @property
+    def stop_requested(self) -> bool:
+        """See `Reporter`."""
+        return self.stopping.is_asked
 
     def step(self, done: float, text: str) -> None:
         """See `Reporter`."""
@@ -120,6 +126,7 @@ def train_entry(values: dict[str, Any], out: Path, *, resume: bool, tell: Callab
     Raises:
         MissingExtraError: torch is not installed.
         ClearsceneError: As `train`.
+        KeyboardInterrupt: Ctrl-C or SIGTERM; but for instances, a checkpoint of the step in hand is written before.
     """
     from clearscene.training.config import parse_config
 
@@ -137,9 +144,10 @@ def train_entry(values: dict[str, Any], out: Path, *, resume: bool, tell: Callab
     if config is None:
         train_instances(InstanceTraining(**values["instances"]), out, tell=tell)
         return
-    outcome = train(config, out, Quiet(tell), resume=resume, overwrite=not resume)
+    with Stopping() as stopping:
+        outcome = train(config, out, Quiet(tell, stopping), resume=resume, overwrite=not resume)
     if outcome.reason == "stopped":
-        raise TrainingError(f"The training in {out} was stopped.", hint="Run the benchmark again: it goes on.")
+        raise KeyboardInterrupt
 
 
 def read_training(model: str, train_set: str, folder: Path) -> Training:

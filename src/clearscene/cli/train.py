@@ -1,10 +1,7 @@
 """`clearscene train CONFIG`: train a network on chips."""
 
 import os
-import signal
-import sys
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -13,6 +10,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from clearscene.errors import MissingExtraError
 from clearscene.training.config import load_config
+from clearscene.training.stopping import Stopping
 
 __all__ = ["command"]
 
@@ -78,16 +76,16 @@ class Screen:
             disable=is_quiet or not console.is_terminal,
         )
         self._task = self._progress.add_task("reading the chips", total=1.0)
-        self._stop = _Stop()
+        self._stop = Stopping()
 
     def __enter__(self) -> "Screen":
-        self._stop.watch()
+        self._stop.__enter__()
         self._progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
-        self._stop.forget()
+        self._stop.__exit__()
 
     @property
     def stop_requested(self) -> bool:
@@ -106,25 +104,3 @@ class Screen:
             shown = [key for key in ("loss", "miou", "macro_f1", "accuracy") if key in metrics]
             numbers = ", ".join(f"{key} {metrics[key]:.4f}" for key in shown)
             self._console.print(f"step {step}, {title}: {numbers}{' (best)' if is_best else ''}", highlight=False)
-
-
-class _Stop:
-    """Turns the first Ctrl-C or SIGTERM into a wish; a second one interrupts at once."""
-
-    def __init__(self) -> None:
-        self.is_asked = False
-        self._before: dict[int, object] = {}
-
-    def watch(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._ask)
-
-    def forget(self) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
-
-    def _ask(self, _number: int, _frame: FrameType | None) -> None:
-        if self.is_asked:
-            raise KeyboardInterrupt
-        self.is_asked = True
-        print("stopping after this step; once more to stop at once", file=sys.stderr)

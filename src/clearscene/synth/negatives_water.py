@@ -48,5 +48,5 @@ def open_water(
     color = color * np.float32(np.exp(rng.normal(0, 0.15))) + np.float32(grain(ground)) * grained(
         ground.shape, rng, softness_px=0.5
     )
-    told = {"cover_fraction": float((alpha > 0.5).mean()), "silt": silt, "form": form}
+    told: dict[str, float | int | str] = {"cover_fraction": float((alpha > 0.5).mean()), "silt": silt, "form": form}
     return unmarked(data, mixed(ground, alpha, np.maximum(color, np.float32(1e-3))), valid, parameters=told)
