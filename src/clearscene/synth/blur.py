@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from clearscene.synth.degraded import Degraded
+from clearscene.synth.degraded import Data, Degraded, Mask
 from clearscene.synth.grain import add_grain, filled, is_visible, noise_floor, texture
 from clearscene.synth.region import Region, draw_region, laid_in, untouched
 
@@ -26,9 +26,6 @@ WHOLE = 0.06
 """Share of blurs that take the whole window."""
 FINER = 8
 """Kernels are drawn this much finer than pixels, then averaged."""
-
-Data = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 
 def defocus(data: Data, valid: Mask, rng: np.random.Generator, severity: float) -> Degraded:

@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 from clearscene.synth.cloud_body import clouded, colored, depth_scale, sunlit
 from clearscene.synth.cloud_field import Plane, above, billows, gentle, turbulence, warped
 from clearscene.synth.cloud_optics import brightness, filled
-from clearscene.synth.degraded import Degraded
+from clearscene.synth.degraded import Data, Degraded, Mask
 
 __all__ = ["stratus", "whole_cover"]
 
 
-def stratus(data: NDArray[np.float32], valid: NDArray[np.bool_], rng: np.random.Generator, severity: float) -> Degraded:
+def stratus(data: Data, valid: Mask, rng: np.random.Generator, severity: float) -> Degraded:
     """A large deck with holes, 40 to 95 % of the window, flat or in rolls.
 
     Parameters: `optical_depth`, `size_px` (largest patterns), `angle_deg` of the rolls, `sun_azimuth_deg`,
@@ -29,9 +29,7 @@ def stratus(data: NDArray[np.float32], valid: NDArray[np.bool_], rng: np.random.
     return _decked(data, valid, rng, density=density, told=(size, angle), severity=severity)
 
 
-def whole_cover(
-    data: NDArray[np.float32], valid: NDArray[np.bool_], rng: np.random.Generator, severity: float
-) -> Degraded:
+def whole_cover(data: Data, valid: Mask, rng: np.random.Generator, severity: float) -> Degraded:
     """The whole window under cloud, ground hidden or just guessed; parameters as of `stratus`."""
     height, width = valid.shape
     size, angle = float(min(height, width) * rng.uniform(0.15, 1.2)), float(rng.uniform(0, 180))

@@ -8,7 +8,7 @@ from clearscene.synth.cloud_body import clouded, colored, depth_scale, sunlit
 from clearscene.synth.cloud_field import Plane, above, billows, enlarged, gentle, smoothstep, soft, turbulence, warped
 from clearscene.synth.cloud_optics import brightness, filled
 from clearscene.synth.cloud_shadow import Thrown, cast, shade_strength
-from clearscene.synth.degraded import Degraded
+from clearscene.synth.degraded import Data, Degraded, Mask
 
 __all__ = ["cumulus", "small_cumuli"]
 
@@ -21,7 +21,7 @@ def _thrown(opacity: Plane, rng: np.random.Generator, azimuth_deg: float, size_p
     return Thrown(shade, shade_strength(rng, float(rng.uniform(0.2, 1.0)))), offset
 
 
-def cumulus(data: NDArray[np.float32], valid: NDArray[np.bool_], rng: np.random.Generator, severity: float) -> Degraded:
+def cumulus(data: Data, valid: Mask, rng: np.random.Generator, severity: float) -> Degraded:
     """One thick cloud or a few, from 20 px to larger than the window, often with the shadow they throw.
 
     Parameters: `optical_depth` of the core, `size_px`, `sun_azimuth_deg` (clockwise from the top),
@@ -35,9 +35,7 @@ def cumulus(data: NDArray[np.float32], valid: NDArray[np.bool_], rng: np.random.
     return _heaped(data, valid, rng, density=density, size_px=size, severity=severity)
 
 
-def small_cumuli(
-    data: NDArray[np.float32], valid: NDArray[np.bool_], rng: np.random.Generator, severity: float
-) -> Degraded:
+def small_cumuli(data: Data, valid: Mask, rng: np.random.Generator, severity: float) -> Degraded:
     """Popcorn: many small clouds strewn over the window, often with their shadows.
 
     Parameters as of `cumulus`.

@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearscene.synth.cloud_field import Plane, smoothstep
+from clearscene.synth.degraded import Data, Mask
 
 __all__ = ["MARKED", "brightness", "cast_of", "composite", "filled", "grain", "grained", "parted", "tint", "visible"]
 
@@ -40,7 +41,7 @@ def parted(opacity: Plane, n_bands: int, *, exponent: float) -> NDArray[np.float
     return np.stack([opacity if power == 1 else -np.expm1(log_clear * np.float32(power)) for power in powers])
 
 
-def filled(data: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+def filled(data: Data, valid: Mask) -> NDArray[np.float32]:
     """`data` (band, row, col), its invalid pixels replaced by the mean of the valid ones of their band."""
     if valid.all():
         return data
@@ -98,7 +99,7 @@ def grained(shape: tuple[int, ...], rng: np.random.Generator, *, softness_px: fl
     return result
 
 
-def cast_of(data: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+def cast_of(data: Data, rng: np.random.Generator) -> NDArray[np.float32]:
     """How a scene colors what is white, (band, 1, 1): mostly not at all, now and then a part of its own cast."""
     if len(data) < 3 or rng.random() > 0.3:
         return np.ones((len(data), 1, 1), np.float32)
@@ -119,9 +120,7 @@ def tint(n_bands: int, rng: np.random.Generator, *, blue: tuple[float, float]) -
     return np.array(color[:n_bands] if n_bands > 1 else [1.0], np.float32)[:, None, None]
 
 
-def brightness(
-    data: NDArray[np.float32], valid: NDArray[np.bool_], rng: np.random.Generator, severity: float
-) -> tuple[float, float]:
+def brightness(data: Data, valid: Mask, rng: np.random.Generator, severity: float) -> tuple[float, float]:
     """Brightness of the sunlit part of a cloud above this ground and of its thinnest part, in units of the display.
 
     A dark scene was stretched for the cloud's sake or not: from a little above the ground's own bright

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from clearscene.synth.cloud_body import sunlit
 from clearscene.synth.cloud_field import Plane, billows, perlin, places, turbulence
 from clearscene.synth.cloud_optics import MARKED, brightness, composite, filled, tint, visible
-from clearscene.synth.degraded import Degraded
+from clearscene.synth.degraded import Data, Degraded, Mask
 
 __all__ = ["paper_alpha", "paper_cloud", "photograph"]
 
@@ -31,9 +31,7 @@ def paper_alpha(rng: np.random.Generator) -> Plane:
     return np.ascontiguousarray(alpha[:, ::-1] if rng.random() < 0.5 else alpha)
 
 
-def paper_cloud(
-    data: NDArray[np.float32], valid: NDArray[np.bool_], rng: np.random.Generator, severity: float
-) -> Degraded:
+def paper_cloud(data: Data, valid: Mask, rng: np.random.Generator, severity: float) -> Degraded:
     """One cloud by the recipe of seed 002: alpha stretched to an aspect of 0.5 to 2, turned by up to 45 degrees.
 
     The seed mixes in photographs of clouds; here the texture is generated. `severity` scales alpha from
@@ -55,9 +53,7 @@ def paper_cloud(
     return Degraded(result, mask, told, context=touched & ~mask)
 
 
-def photograph(
-    data: NDArray[np.float32], valid: NDArray[np.bool_], rng: np.random.Generator, severity: float
-) -> NDArray[np.float32]:
+def photograph(data: Data, valid: Mask, rng: np.random.Generator, severity: float) -> NDArray[np.float32]:
     """What stands for a photograph of cloud: (band, row, col), cloud all over."""
     height, width = valid.shape
     size = float(min(height, width) * rng.uniform(0.2, 0.8))

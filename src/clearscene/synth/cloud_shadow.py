@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from clearscene.synth.cloud_field import Plane, above, places, smoothstep, soft, turbulence, warped
 from clearscene.synth.cloud_optics import filled, grain, grained
-from clearscene.synth.degraded import Degraded
+from clearscene.synth.degraded import Data, Degraded, Mask
 
 __all__ = ["MARKED_SHADE", "Thrown", "cast", "cloud_shadow", "dimmed", "shade_strength"]
 
@@ -64,9 +64,7 @@ def cast(opacity: Plane, *, azimuth_deg: float, offset_px: float, softness_px: f
     return np.clip(soft(np.asarray(moved, np.float32), max(softness_px, 0.3)), 0, 1)
 
 
-def cloud_shadow(
-    data: NDArray[np.float32], valid: NDArray[np.bool_], rng: np.random.Generator, severity: float
-) -> Degraded:
+def cloud_shadow(data: Data, valid: Mask, rng: np.random.Generator, severity: float) -> Degraded:
     """The shadow of a cloud that stands outside the window: ragged, soft at the rim, bluish and dark.
 
     Parameters: `light_lost` (share, red), `penumbra_px`, `cover_fraction`.

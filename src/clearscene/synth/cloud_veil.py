@@ -7,14 +7,12 @@ from numpy.typing import NDArray
 from clearscene.synth.cloud_body import clouded
 from clearscene.synth.cloud_field import Plane, above, gentle, places, smoothstep, turbulence, warped
 from clearscene.synth.cloud_optics import brightness, cast_of, filled, tint
-from clearscene.synth.degraded import Degraded
+from clearscene.synth.degraded import Data, Degraded, Mask
 
 __all__ = ["haze", "thin_cloud"]
 
 
-def thin_cloud(
-    data: NDArray[np.float32], valid: NDArray[np.bool_], rng: np.random.Generator, severity: float
-) -> Degraded:
+def thin_cloud(data: Data, valid: Mask, rng: np.random.Generator, severity: float) -> Degraded:
     """Cirrus: streaks and wisps drawn out along the wind, ground visible through them.
 
     Parameters: `optical_depth` of the densest parts, `size_px`, `angle_deg` of the streaks, `cover_fraction`.
@@ -36,7 +34,7 @@ def thin_cloud(
     return _veiled(data, valid, rng, depth=depth, told=(size, angle), severity=severity)
 
 
-def haze(data: NDArray[np.float32], valid: NDArray[np.bool_], rng: np.random.Generator, severity: float) -> Degraded:
+def haze(data: Data, valid: Mask, rng: np.random.Generator, severity: float) -> Degraded:
     """A smooth veil of low contrast over the whole window or a part of it.
 
     Parameters as of `thin_cloud`; `angle_deg` is the direction toward which the veil thins.

@@ -7,7 +7,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Degrade", "Degraded", "Levels", "degrade_stored"]
+__all__ = ["Data", "Degrade", "Degraded", "Levels", "Mask", "degrade_stored"]
+
+Data = NDArray[np.float32]
+"""A window (band, row, col) in units of the display, 0 shown black and 1 white; or a plane (row, col) beside it."""
+Mask = NDArray[np.bool_]
+"""(row, col), True where a window is valid, or where a defect is."""
 
 
 @dataclass(frozen=True, eq=False)

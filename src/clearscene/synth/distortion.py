@@ -6,9 +6,8 @@ looks like any other.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-from clearscene.synth.degraded import Degraded
+from clearscene.synth.degraded import Data, Degraded, Mask
 from clearscene.synth.grain import filled, is_visible, straight_lines
 from clearscene.synth.region import Region, draw_region, laid_in, linear_ramp, profile, smooth_noise, untouched
 from clearscene.synth.warping import warped
@@ -22,9 +21,6 @@ TRIES = 4
 LEAST_STEEPNESS = 0.06
 """Amplitude by wavelength: lines turn by up to 20 degrees."""
 SHORTEST_WAVE_PX, LONGEST_WAVE_PX = 20.0, 150.0
-
-Data = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 
 def ripple(data: Data, valid: Mask, rng: np.random.Generator, severity: float) -> Degraded:

@@ -2,9 +2,8 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from clearscene.synth.degraded import Degrade, Degraded
+from clearscene.synth.degraded import Data, Degrade, Degraded, Mask
 from clearscene.synth.kinds import Rim
 from clearscene.synth.seam import edge_taper, smoothstep
 
@@ -15,9 +14,6 @@ MARKED = 0.3
 """Share of a defect from which a pixel is counted as a part of it."""
 FAINTEST = 0.02
 """Share of a defect below which nothing of it is left."""
-
-Data = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 
 def fitted(degrade: Degrade, rim: Rim, *, least: float = 0.0) -> Degrade:

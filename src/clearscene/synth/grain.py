@@ -2,7 +2,8 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+
+from clearscene.synth.degraded import Data, Mask
 
 __all__ = ["add_grain", "filled", "is_visible", "luminance", "noise_floor", "straight_lines", "texture"]
 
@@ -17,8 +18,6 @@ LEAST_COHERENCE = 0.7
 LEAST_GRADIENT = 0.05
 """Share of the mean brightness by two pixels, root mean square."""
 
-Data = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 _LAPLACE = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from clearscene.synth.degraded import Degraded
+from clearscene.synth.degraded import Data, Degraded, Mask
 from clearscene.synth.grain import add_grain, filled, noise_floor
 from clearscene.synth.region import draw_region, smooth_noise
 
@@ -37,9 +37,6 @@ ROOFS: tuple[tuple[float, float, float], ...] = (
 SHADOW = 0.45
 FINER = 4
 """Roofs are drawn this many times finer than pixels, so that their edges are as soft as real ones."""
-
-Data = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 
 def soft_ground(data: Data, valid: Mask, rng: np.random.Generator, severity: float) -> Degraded:

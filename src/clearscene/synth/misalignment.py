@@ -10,14 +10,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from clearscene.synth.degraded import Degraded
+from clearscene.synth.degraded import Data, Degraded, Mask
 from clearscene.synth.seam import Seam, edge_taper, half_width, random_seam, smoothstep
 from clearscene.synth.stitching_trace import ToneStep, step_tone
 
 __all__ = ["local_misalignment", "misalignment"]
 
-Data = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 SMALLEST, LARGEST = 0.7, 25.0
 """Pixels of offset at severity 0 and 1."""

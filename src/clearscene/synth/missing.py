@@ -12,9 +12,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from clearscene.synth.degraded import Degraded
+from clearscene.synth.degraded import Data, Degraded, Mask
 from clearscene.synth.stripes import Stripe, repeat_stripe, stripe_pixels
 
 __all__ = [
@@ -30,9 +29,6 @@ __all__ = [
     "lost_points",
     "white_block",
 ]
-
-Data = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 
 def lost_points(data: Data, valid: Mask, rng: np.random.Generator, severity: float) -> Degraded:

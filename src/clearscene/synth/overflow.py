@@ -9,9 +9,8 @@ from collections.abc import Mapping
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from clearscene.synth.degraded import Degraded
+from clearscene.synth.degraded import Data, Degraded, Mask
 from clearscene.synth.grain import filled, luminance
 from clearscene.synth.region import draw_region, laid_in, smooth_noise, smooth_step, untouched
 
@@ -29,9 +28,6 @@ LEAST_DELTA_E = 5.0
 
 LEAST_PIXELS = 40
 """Smaller patches are not put in."""
-
-Data = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 
 def saturated_patch(data: Data, valid: Mask, rng: np.random.Generator, severity: float) -> Degraded:

@@ -15,7 +15,7 @@ from clearscene.inspection.taxonomy import BY_NAME
 from clearscene.synth.catalog import REAL_CLOUD, Generator
 from clearscene.synth.chip_set import Split
 from clearscene.synth.cloud import paste_cloud
-from clearscene.synth.degraded import Degraded
+from clearscene.synth.degraded import Data, Degraded, Mask
 from clearscene.synth.sources import Ground, Source, read_ground, read_labels
 
 __all__ = ["RealClouds", "cut_out"]
@@ -39,9 +39,7 @@ class RealClouds:
         """False if no image of the split holds clouds."""
         return bool(self._sources)
 
-    def paste(
-        self, data: NDArray[np.float32], valid: NDArray[np.bool_], rng: np.random.Generator, severity: float
-    ) -> Degraded:
+    def paste(self, data: Data, valid: Mask, rng: np.random.Generator, severity: float) -> Degraded:
         """Put a cut-out over `data`: turned, enlarged up to 2 times, of a brightness that fits."""
         source = self._sources[int(rng.integers(len(self._sources)))]
         size = max(valid.shape)

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from clearscene.synth.degraded import Degraded
+from clearscene.synth.degraded import Data, Degraded, Mask
 
 __all__ = [
     "SHAPES",
@@ -39,9 +38,6 @@ SMOOTH_CELL_PX = 12
 """Pixels that show the bumps of noise smoothly."""
 TO_UNIT_DEVIATION = 3.6
 """Uniform knots in [-1, 1] have a deviation of 0.58; a cubic B-spline keeps 0.48 of it."""
-
-Data = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,17 +6,14 @@ the signature of `Degrade`.
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from clearscene.synth.degraded import Degraded
+from clearscene.synth.degraded import Data, Degraded, Mask
 from clearscene.synth.grain import add_grain, filled, luminance, noise_floor
 from clearscene.synth.seam import Seam, random_seam, smoothstep
 from clearscene.synth.tone import DARKEST, fit_tone, mixed, random_tone
 
 __all__ = ["field_border", "illumination_drift"]
 
-Data = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 Parameters = dict[str, float | int | str]
 
 SAMPLE = 4000

@@ -7,15 +7,13 @@ from numpy.typing import NDArray
 from clearscene.synth.cloud_field import gentle, lit, smoothstep, turbulence
 from clearscene.synth.cloud_optics import filled, grained
 from clearscene.synth.cloud_shadow import dimmed
-from clearscene.synth.degraded import Degraded
+from clearscene.synth.degraded import Data, Degraded, Mask
 from clearscene.synth.negative_shapes import boxes, drawn, unmarked
 
 __all__ = ["building_shadow", "terrain_shadow"]
 
 
-def building_shadow(
-    data: NDArray[np.float32], valid: NDArray[np.bool_], rng: np.random.Generator, severity: float
-) -> Degraded:
+def building_shadow(data: Data, valid: Mask, rng: np.random.Generator, severity: float) -> Degraded:
     """Sharp dark shadows along straight edges of buildings, all thrown the same way; the mask is empty.
 
     Parameters: `n_buildings`, `length_px`, `sun_azimuth_deg` (clockwise from the top), `light_lost`.
@@ -43,9 +41,7 @@ def _swept(corners: NDArray[np.float64], offset: NDArray[np.float64]) -> NDArray
     return np.asarray(cv2.convexHull(both)[:, 0, :], np.float64)
 
 
-def terrain_shadow(
-    data: NDArray[np.float32], valid: NDArray[np.bool_], rng: np.random.Generator, severity: float
-) -> Degraded:
+def terrain_shadow(data: Data, valid: Mask, rng: np.random.Generator, severity: float) -> Degraded:
     """Slopes of a mountain turned away from a low sun: dark flanks along ridges; the mask is empty.
 
     Parameters: `size_px` of the relief, `sun_azimuth_deg`, `light_lost`.

@@ -8,16 +8,13 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from clearscene.synth.degraded import Degraded
+from clearscene.synth.degraded import Data, Degraded, Mask
 from clearscene.synth.seam import Seam, edge_taper, half_width, random_seam, smoothstep
 from clearscene.synth.tone import delta_e, fit_tone, mixed, random_tone
 
 __all__ = ["ToneStep", "local_stitching_trace", "step_tone", "stitching_trace"]
 
-Data = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 FAINT, STRONG = 2.0, 20.0
 """Delta E at severity 0 and 1 on smooth ground."""

@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from clearscene.synth.degraded import Degraded
+from clearscene.synth.degraded import Data, Degraded, Mask
 from clearscene.synth.grain import filled, is_visible, luminance, texture
 from clearscene.synth.region import draw_center, laid_in, profile, smooth_noise, smooth_step, untouched
 from clearscene.synth.warping import warped
@@ -24,8 +23,6 @@ STEP = 0.5
 FAINTEST = 0.05
 """Weights below this are made 0."""
 
-Data = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 Box = tuple[slice, slice]
 
 

@@ -7,15 +7,12 @@ leaves a pixel neither black nor white that was not: that would be a lost one.
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from clearscene.synth.degraded import Degraded
+from clearscene.synth.degraded import Data, Degraded, Mask
 from clearscene.synth.stripes import Stripe, draw_stripes, random_stripes, repeat_stripe
 
 __all__ = ["chip_stripes", "diagonal_stripe", "long_stripe", "periodic_stripes", "short_stripes"]
 
-Data = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 LEVEL = 1 / 255
 """One level of 8 bits in units of the display."""

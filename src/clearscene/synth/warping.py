@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["warped"]
+from clearscene.synth.degraded import Data
 
-Data = NDArray[np.float32]
+__all__ = ["warped"]
 
 
 def warped(data: Data, *, rows: Data, cols: Data) -> Data:
