@@ -242,7 +242,7 @@ class Components:
 
     @property
     def confidences(self) -> NDArray[np.float64]:
-        """Mean confidence of each component."""
+        """Mean confidence of each component, (n,)."""
         return self.weights / self.areas
 
 

@@ -56,7 +56,7 @@ def picture_of(target: Target, record: PreparedRecord) -> Picture:
 
 
 def draw_overlay(picture: Picture, sample: Sample, threshold: float) -> Picture:
-    """The picture with both masks over it. Law: a pixel that neither holds keeps its hue."""
+    """The picture (row, col, 3) with both masks over it. Law: a pixel that neither holds keeps its hue."""
     found = bin_of(sample.probability) >= edge_of(threshold)
     true, known = sample.truth == 1, sample.truth <= 1
     drawn = picture.astype(np.float32) * DIM

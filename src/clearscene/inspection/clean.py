@@ -81,7 +81,7 @@ def clean(
         how: Dilation, hole filling, smallest area, reach.
         inside: The inspected pixels; the grown shape does not leave them.
         grid: The grid of the scene.
-        accept: A rule's own last word on each component, from its measures.
+        accept: A rule's own last word on each component (n,), from its measures.
 
     Law: without dilation and hole filling, and with min_area 1, `shape` is `detected`.
     """

@@ -148,5 +148,5 @@ def constrain(
 
 
 def sigmoid(logits: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Probabilities of logits, without overflow."""
+    """Probabilities of logits of any shape, without overflow."""
     return np.asarray(0.5 * (1 + np.tanh(np.asarray(logits, np.float64) / 2)))

@@ -68,7 +68,7 @@ class Side:
 
 
 def sort_by_type(names: Sequence[str], polygons: NDArray[np.object_], numbers: Iterable[int]) -> Side:
-    """Sort polygons by type; shapes that cross themselves are mended, those without area left out."""
+    """Sort polygons (n,) by type; shapes that cross themselves are mended, those without area left out."""
     by_type: dict[str, list[tuple[int, BaseGeometry]]] = {}
     for name, polygon, number in zip(names, shapely.make_valid(polygons), numbers, strict=True):
         if polygon.area > 0:

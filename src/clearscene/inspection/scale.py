@@ -44,7 +44,7 @@ class TwoStepModel(Protocol):
         ...
 
     def screen(self, image: NDArray[np.float32]) -> Screening:
-        """First step."""
+        """First step, from network input (1, band, row, col): logits (type,)."""
         ...
 
     def segment(

@@ -76,10 +76,10 @@ def _moved(runs: Runs, step: int, reach: int, *, height: int, width: int) -> Run
 def buffered(
     read: Callable[[Window], NDArray[np.uint8]], grid: Grid, radius: tuple[float, float], *, window: int = WINDOW
 ) -> Iterator[tuple[Window, NDArray[np.uint8]]]:
-    """The class map that `read` gives, with clouds and shadows grown into what is clear.
+    """The class map (row, col) that `read` gives of a window, with clouds and shadows grown into what is clear.
 
-    Laws: what is not clear in the result, nodata aside, is what was not clear before, grown by the
-    ellipse of `radius`; a pixel that was not clear keeps its class; nodata stays; the windows are irrelevant.
+    Laws: what is not clear in the result, nodata aside, is what was not clear before, grown by the ellipse of `radius`
+    (rows, columns); a pixel that was not clear keeps its class; nodata stays; the windows are irrelevant.
     """
     halo = math.ceil(max(radius))
     for inner in windows(grid.height, grid.width, window):

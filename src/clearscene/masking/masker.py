@@ -189,13 +189,13 @@ def _traits(model: Model) -> Traits:
 
 
 def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Logarithms of the probabilities over the first axis. Law: their exponentials are `softmax`."""
+    """Logarithms of the probabilities of logits (class, row, col). Law: their exponentials are `softmax`."""
     shifted = logits - logits.max(axis=0)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=0)))
 
 
 def grown(logs: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """Probabilities at the size of the tile, from logarithms of a network with a coarser output.
+    """Probabilities (class, row, col) at the size of the tile, from logarithms of a network with a coarser output.
 
     Law: for one look they are the softmax of the logits brought to that size, as the network was trained,
     because logarithms of probabilities differ from logits by the same number in every class.

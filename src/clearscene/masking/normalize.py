@@ -70,7 +70,7 @@ def normalize(
 
 
 def tile_scale(pixels: NDArray[np.floating], usable: NDArray[np.bool_], *, kind: Kind) -> float:
-    """What a tile's values are divided by, in their own unit; `usable` has at least one True.
+    """What the values (band, row, col) of a tile are divided by; `usable` (row, col) has at least one True.
 
     With the bright level q of the tile and the expected one p, r = log(q / p), it is
     `q * exp(-KEPT * r * (1 - (r / BELIEVED) ** 2))`: between q and p, and q itself outside of what is believed.

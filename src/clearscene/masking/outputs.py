@@ -66,7 +66,10 @@ def percent_of(probabilities: NDArray[np.float32], class_map: NDArray[np.uint8])
 
 
 def share_tags(entries: Sequence[MaskClass], counts: NDArray[np.int64]) -> dict[str, str]:
-    """Tags with the percentages: of each class among the pixels with data, and of nodata among all."""
+    """Tags with the percentages: of each class among the pixels with data, and of nodata among all.
+
+    `counts` are pixels by class id, (256,).
+    """
     valid = max(1, int(counts[:NODATA].sum()))
     tags = {f"{entry.name.upper()}_PERCENT": f"{100 * counts[entry.id] / valid:.4f}" for entry in entries}
     return tags | {"NODATA_PERCENT": f"{100 * counts[NODATA] / max(1, int(counts.sum())):.4f}"}

@@ -50,7 +50,8 @@ def compare_with_qa(
 ) -> Agreement:
     """Compare a finished mask with a quality band, window by window, and write the map of agreement to `path`.
 
-    `read_qa` gives 0 clear, 1 thick, 2 thin, 3 shadow, 255 unknown; it is brought to the classes of the mask.
+    `read_qa` gives (row, col) of a window: 0 clear, 1 thick, 2 thin, 3 shadow, 255 unknown; it is brought to the
+    classes of the mask.
     """
     table = np.zeros((256, 256), np.int64)
     n_classes = len(entries)

@@ -98,7 +98,7 @@ class Model:
         return pad(image, self.manifest.tiles.tile_size)[None]
 
     def screen(self, image: NDArray[np.float32]) -> Screening:
-        """First step: logits of the types, and features for the second step.
+        """First step, from network input (1, band, row, col): logits (type,), and features for the second step.
 
         Raises:
             ModelError: The network answered with numbers that are not finite.
@@ -198,7 +198,7 @@ class Model:
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Probabilities over the first axis; -inf logits give 0. Law: they sum to 1."""
+    """Probabilities of logits (class, row, col); -inf logits give 0. Law: they sum to 1."""
     result: NDArray[np.float32] = logits - logits.max(axis=0)
     np.exp(result, out=result)  # in place: this runs on every pixel that is segmented
     result /= result.sum(axis=0)
@@ -217,7 +217,7 @@ def _normalize(image: NDArray[np.float32], valid: NDArray[np.bool_], spec: Input
 
 
 def pad(image: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """Reflect the tile at its lower and right edge until it has `size` rows and columns."""
+    """Reflect the tile (band, row, col) at its lower and right edge until it has `size` rows and columns."""
     missing = [(0, 0), *((0, size - length) for length in image.shape[1:])]
     return np.pad(image, missing, mode="reflect") if any(after for _, after in missing) else image
 

@@ -53,7 +53,7 @@ def _steps(depth: NDArray[np.int64], sign: int) -> tuple[NDArray[np.int64], NDAr
 
 
 def from_bottom(depth: NDArray[np.int32], height: int) -> Runs:
-    """The pixels of columns that stand on the bottom border of a scene of `height` rows."""
+    """The pixels of columns that stand on the bottom border of a scene of `height` rows, `depth` (col,) pixels high."""
     hanging = from_top(depth)
     order = np.argsort(-hanging.rows, kind="stable")
     flipped = hanging.take(order)

@@ -31,6 +31,7 @@ __all__ = ["MODES", "MissingRule"]
 MODES = ("default", "paper")
 
 Mask = NDArray[np.bool_]
+"""(row, col)."""
 
 CERTAIN = 0.5
 """Confidence from which on a pixel stays, whatever is around it."""
@@ -122,7 +123,7 @@ class MissingRule:
         return _off_collar(view, self._detect_exact(view, black, white))
 
     def accept(self, components: Components) -> Mask:
-        """Drop components that no edge speaks for.
+        """Drop components that no edge speaks for, (n,).
 
         Undecided pixels (the middle of large blocks) have confidence 0.5, so they do not vote. What
         the others lie above 0.5 in sum must reach 0.05 for each pixel along the outline.

@@ -12,6 +12,7 @@ from clearscene.rules.rule import View
 __all__ = ["lost_bands"]
 
 Mask = NDArray[np.bool_]
+"""(row, col)."""
 
 LEAST_CHANGE = 0.15
 """Change of the other bands at the edge, as a share of their level, from which on the ground itself changes there."""

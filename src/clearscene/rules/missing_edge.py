@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 __all__ = ["FAR", "NEAR", "SURROUND", "EdgeContrast", "PooledContrast", "grown", "long_runs", "opened", "pool"]
 
 Mask = NDArray[np.bool_]
+"""(row, col)."""
 Limit = float | NDArray[np.floating]
 
 NEAR = 4
@@ -83,7 +84,7 @@ class PooledContrast:
     def margin(self, sharpness: Limit, fading: Limit) -> NDArray[np.floating]:
         """1 for the hardest edge, 0.5 where the ratio is `sharpness` or the faded share `fading`, NaN without a ring.
 
-        The less favorable of the two decides.
+        The less favorable of the two decides; (n,).
         """
         ratio, faded = self.ratio, self.faded
         by_ratio = np.where(
@@ -94,7 +95,7 @@ class PooledContrast:
 
 
 def pool(values: NDArray[np.floating], radius: int) -> NDArray[np.floating]:
-    """Sum over a square of 2 x radius + 1 pixels; nothing lies beyond the border."""
+    """Sum (row, col) over a square of 2 x radius + 1 pixels; nothing lies beyond the border."""
     side = 2 * radius + 1
     return np.asarray(cv2.boxFilter(values, -1, (side, side), normalize=False, borderType=cv2.BORDER_CONSTANT))
 

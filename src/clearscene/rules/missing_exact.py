@@ -16,6 +16,7 @@ from clearscene.rules.missing_edge import FAR, NEAR, SURROUND, EdgeContrast, gro
 __all__ = ["REACH", "WEAK", "ExactEdge", "Target", "color_difference", "is_wide", "raise_score"]
 
 Mask = NDArray[np.bool_]
+"""(row, col)."""
 
 UNDECIDED = 0.5
 """Confidence of a pixel that sees no edge: the middle of a block wider than `FAR`."""

@@ -28,6 +28,7 @@ from clearscene.rules.missing_edge import FAR, SURROUND, EdgeContrast, grown, lo
 __all__ = ["REACH", "LossyEdge", "brightness", "score_lossy"]
 
 Mask = NDArray[np.bool_]
+"""(row, col)."""
 Levels = NDArray[np.uint8]
 
 BLOCK = 256

@@ -22,7 +22,9 @@ from clearscene.stream import ordered_map
 __all__ = ["SeamRule", "Seams"]
 
 Mask = NDArray[np.bool_]
+"""(row, col)."""
 Plane = NDArray[np.float32]
+"""(row, col)."""
 
 SLOPES = 16
 """Directions between a row and a diagonal."""

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 __all__ = ["BLOCK", "REACH", "Sheared", "Steps", "measure_steps", "shear", "sides_agree"]
 
 Plane = NDArray[np.float32]
+"""(row, col)."""
 
 BLOCK = 4
 """Columns that are joined."""

@@ -125,5 +125,5 @@ def _count(mask: NDArray[np.bool_]) -> int:
 
 
 def label_names(masks: Mapping[str, NDArray[np.bool_]]) -> Sequence[str]:
-    """Names of the types that show, in the order of their ids."""
+    """Names of the types whose mask (row, col) shows, in the order of their ids."""
     return [t.name for t in TYPES if t.name in masks and _is_shown(BY_NAME[t.name], masks[t.name])]

@@ -42,7 +42,7 @@ class CloudBank:
         self.textures: tuple[NDArray[np.float32], ...] = made
 
     def alpha(self, rng: np.random.Generator) -> NDArray[np.float32]:
-        """One of the planes, flipped and turned by quarters."""
+        """One of the planes (300, 300), flipped and turned by quarters."""
         return _turned(self.alphas[int(rng.integers(len(self.alphas)))], rng)
 
     def texture(self, height: int, width: int, rng: np.random.Generator) -> NDArray[np.float32]:

@@ -21,6 +21,7 @@ __all__ = [
 ]
 
 Plane = NDArray[np.float32]
+"""(row, col)."""
 
 
 def turbulence(

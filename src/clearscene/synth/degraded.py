@@ -79,7 +79,7 @@ class Levels:
         return ((data.astype(np.float64) - self.black) / (self.white - self.black)).astype(np.float32)
 
     def to_stored(self, unit: NDArray[np.float32], dtype: np.dtype[Any]) -> NDArray[Any]:
-        """Units of the display as stored values, rounded and clipped to what the type holds."""
+        """Units of the display (any shape) as stored values, rounded and clipped to what the type holds."""
         values = np.clip(unit.astype(np.float64) * (self.white - self.black) + self.black, self.lowest, self.highest)
         return (values if dtype.kind == "f" else np.rint(values)).astype(dtype)
 

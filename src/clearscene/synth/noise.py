@@ -37,7 +37,7 @@ def _mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def uniform(seed: int, *indices: ArrayLike) -> NDArray[np.float64]:
-    """Numbers in [0, 1), one for each combination of the integer indices (broadcast)."""
+    """Numbers in [0, 1), one for each combination of the integer indices, which are broadcast to one shape."""
     return (hashed(seed, *indices) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 

@@ -32,7 +32,7 @@ def occlusion(height: int, width: int, area: float, rng: np.random.Generator) ->
 
 
 def corner(height: int, width: int, area: float, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """A triangle in one of the corners, its legs along the border; laws and errors as `occlusion`, area up to 0.5."""
+    """A triangle in a corner, (height, width), legs along the border; laws, errors as `occlusion`, area up to 0.5."""
     n_pixels = area * height * width
     low, high = 2 * n_pixels / width**2, height**2 / max(2 * n_pixels, 1e-9)  # aspects whose legs fit
     aspect = rng.uniform(*np.clip(ASPECTS, min(low, high), high))
@@ -44,7 +44,7 @@ def corner(height: int, width: int, area: float, rng: np.random.Generator) -> ND
 
 
 def half_plane(height: int, width: int, area: float, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """All on one side of a line near a row or a column; laws and errors as `occlusion`."""
+    """All on one side of a line near a row or a column, (height, width); laws and errors as `occlusion`."""
     angle = np.deg2rad(rng.uniform(-STEEPEST_DEG, STEEPEST_DEG) + 90 * rng.integers(4))
     rows, cols = np.arange(height, dtype=np.float64)[:, None], np.arange(width, dtype=np.float64)[None]
     return _lowest(rows * np.cos(angle) + cols * np.sin(angle), area)

@@ -121,7 +121,7 @@ class Plan:
         return np.asarray(np.abs(across - middle) / np.hypot(1, slope) - half)
 
     def wood(self, x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
-        """How far inside a wood a place lies: above 0 is wood, unit about the width of an edge."""
+        """How far inside a wood places in meters lie, any shape: above 0 is wood, unit about the width of an edge."""
         big = spline_noise_at(self.seed + 21, 170.0, rows=y, cols=x)
         small = spline_noise_at(self.seed + 22, 38.0, rows=y, cols=x)
         return (big + 0.22 * small - 0.95) * 9.0

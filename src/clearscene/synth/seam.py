@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 __all__ = ["Seam", "edge_taper", "half_width", "random_seam", "smoothstep"]
 
 Plane = NDArray[np.float32]
+"""(row, col)."""
 
 
 @dataclass(frozen=True, eq=False)

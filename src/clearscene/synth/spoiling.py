@@ -20,6 +20,7 @@ from clearscene.synth.occlusion import occlusion
 __all__ = ["Spoiled", "paper_cloud_over", "spoiled_images", "spoiled_richly"]
 
 Unit = NDArray[np.float32]
+"""An image (band, row, col), or a plane (row, col), from 0 to 1."""
 
 SEEN = 0.02
 """Alpha from which a cloud counts to its area; fainter rims are left out."""

@@ -13,6 +13,7 @@ from clearscene.training.config import AugmentConfig
 __all__ = ["augment", "crop", "padded", "recolor", "turn"]
 
 Image = NDArray[np.uint8]
+"""A chip (row, col, 3), or its mask (row, col)."""
 
 KEEPS_SIZE = frozenset({"blur", "stretching", "misalignment", "stripe", "missing"})
 """Types that are told by single pixels: reduced, they are no longer what their label says."""

@@ -81,8 +81,8 @@ def recall_threshold(probabilities: Floats, labels: Floats, recall: float) -> fl
 def false_alarm_threshold(probabilities: Floats, labels: Floats, share: float) -> float | None:
     """The lowest threshold (4 decimals) at which at most `share` of the negatives are flagged.
 
-    As `recall_threshold`, for types of which the flag is the finding. None without a negative. Law: the share
-    holds on the samples given.
+    Arrays (sample,) as of `recall_threshold`, for types of which the flag is the finding. None without a negative.
+    Law: the share holds on the samples given.
     """
     negatives = np.sort(probabilities[labels == 0])[::-1]
     if negatives.size == 0:

@@ -198,7 +198,7 @@ def collate(loaded: Sequence[Loaded | Failure]) -> Batch | Failure:
 
 
 def segmentation_truth(mask: Tensor) -> Tensor:
-    """Class indexes (int64) of a mask; 255 for ids that the decoder does not answer, the pixel types."""
+    """Class indexes (int64) of a mask of any shape; 255 for ids that the decoder does not answer, the pixel types."""
     return _TO_CLASS.to(mask.device)[mask.long()]
 
 

@@ -76,7 +76,7 @@ class Course(Sampler[list[Place]]):
         return max(0, self.n_steps - self.start) * self.run.accumulate
 
     def order(self, epoch: int) -> NDArray[np.intp]:
-        """Chips of an epoch in their order, cut or repeated to whole steps."""
+        """Numbers of the chips of an epoch in their order, (n,), cut or repeated to whole steps."""
         rng = np.random.default_rng([self.run.seed, epoch])
         whole = np.floor(self.repeats)
         counts = (whole + (rng.random(len(whole)) < self.repeats - whole)).astype(np.intp)

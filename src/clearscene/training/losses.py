@@ -57,6 +57,8 @@ def cell_loss(logits: Tensor, mask: Tensor, *, full_share: float) -> Tensor:
 def focal_loss(logits: Tensor, truth: Tensor, *, gamma: float, weights: Tensor | None = None) -> Tensor:
     """Cross-entropy times `(1 - p) ** gamma` of the true class; the mean over the pixels that count.
 
+    Logits (n, class, row, col), truth (n, row, col) with 255 ignored, weights (class,).
+
     Lin, Goyal, Girshick, He and Dollar, "Focal Loss for Dense Object Detection", ICCV 2017, eq. 5. Law: with
     gamma 0 it is cross-entropy.
     """
@@ -68,6 +70,8 @@ def focal_loss(logits: Tensor, truth: Tensor, *, gamma: float, weights: Tensor |
 
 def dice_loss(logits: Tensor, truth: Tensor) -> Tensor:
     """1 - the mean Dice coefficient of the classes that the batch holds, over all its pixels together.
+
+    Logits (n, class, row, col), truth (n, row, col) with 255 ignored.
 
     Milletari, Navab and Ahmadi, "V-Net", 3DV 2016, with the plain sum below the bar.
     """
@@ -81,6 +85,8 @@ def dice_loss(logits: Tensor, truth: Tensor) -> Tensor:
 
 def lovasz_loss(logits: Tensor, truth: Tensor) -> Tensor:
     """The Lovasz extension of 1 - IoU, the mean over the classes that the batch holds.
+
+    Logits (n, class, row, col), truth (n, row, col) with 255 ignored.
 
     Berman, Rannen Triki and Blaschko, "The Lovasz-Softmax loss", CVPR 2018, eq. 8 and algorithm 1.
     """

@@ -34,7 +34,7 @@ class MaskChip:
 
     @classmethod
     def of(cls, stored: NDArray[np.uint16], mask: NDArray[np.uint8], *, has_nir: bool) -> "MaskChip":
-        """From what is on disk."""
+        """From what is on disk: stored (row, col, 4), mask (row, col)."""
         return cls(stored.astype(np.float32) / np.float32(STORED), mask, has_nir)
 
     def image(self) -> NDArray[np.float32]:

@@ -33,7 +33,8 @@ def partly_known_loss(logits: Tensor, mask: Tensor, weights: Tensor) -> Tensor:
 def region_dice(logits: Tensor, mask: Tensor) -> Tensor:
     """1 - the mean Dice coefficient of clear, cloud of any kind, and shadow, over all pixels of the batch together.
 
-    As `losses.dice_loss`; a region that the batch does not hold does not count.
+    As `losses.dice_loss`, of logits (n, class, row, col) and mask (n, row, col); a region that the batch does not hold
+    does not count.
     """
     counted = (mask != NODATA).float()
     chances = logits.softmax(1)

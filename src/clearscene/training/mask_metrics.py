@@ -23,7 +23,7 @@ class MaskCounts:
 
     @property
     def counts(self) -> NDArray[np.int64]:
-        """Of the regions."""
+        """Pixels (truth, answer) of the regions."""
         return self.regions.counts
 
     def add(self, truth: NDArray[np.integer], answer: NDArray[np.integer]) -> None:

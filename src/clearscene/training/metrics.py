@@ -31,7 +31,7 @@ class PixelCounts:
         self.counts += np.bincount(pairs, minlength=n * n).reshape(n, n)
 
     def iou(self) -> NDArray[np.float64]:
-        """IoU by class; NaN for a class that the truth does not hold: it is not counted."""
+        """IoU (class,); NaN for a class that the truth does not hold: it is not counted."""
         both = np.diag(self.counts).astype(np.float64)
         union = self.counts.sum(0) + self.counts.sum(1) - both
         is_there = self.counts.sum(1) > 0
@@ -88,7 +88,7 @@ def f1_scores(labels: NDArray[np.floating], called: NDArray[np.bool_]) -> NDArra
 
 
 def average_precision(labels: NDArray[np.floating], scores: NDArray[np.floating]) -> float:
-    """The mean precision over the tiles that show the type, ties counted together; NaN without any.
+    """The mean precision over the tiles (n,) that show the type, ties counted together; NaN without any.
 
     Step-wise, without interpolation, as in scikit-learn's `average_precision_score`.
     """

@@ -11,7 +11,9 @@ from clearscene.training.semantic_config import SemanticAugmentConfig
 __all__ = ["placed", "recolored", "whole"]
 
 Values = NDArray[np.float32]
+"""(row, col, band)."""
 Mask = NDArray[np.uint8]
+"""(row, col)."""
 
 
 def placed(

@@ -28,6 +28,7 @@ SOFT = 0.7
 """Deviation of the blur at the skyline, pixels."""
 
 Values = NDArray[np.float32]
+"""(row, col, 3), from 0 to 1."""
 
 
 def swapped(image: Values, is_sky: NDArray[np.bool_], sky: Values) -> Values:

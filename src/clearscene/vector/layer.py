@@ -69,7 +69,7 @@ class Table:
         return len(self.geometries)
 
     def column(self, name: str) -> NDArray[np.generic]:
-        """The values of a field.
+        """The values (feature,) of a field.
 
         Raises:
             VectorError: There is no such field.

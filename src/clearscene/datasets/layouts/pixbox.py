@@ -100,7 +100,7 @@ class PixBoxPoints:
 
     @property
     def codes(self) -> NDArray[np.uint8]:
-        """0 clear, 1 cloud (over shadow where both), 2 shadow, 255 neither affirmed nor denied."""
+        """(n,): 0 clear, 1 cloud (over shadow where both), 2 shadow, 255 neither affirmed nor denied."""
         codes = np.full(len(self), NEITHER, np.uint8)
         codes[self.is_clear], codes[self.is_shadow], codes[self.is_cloud] = CLEAR, SHADOW, CLOUD
         return codes

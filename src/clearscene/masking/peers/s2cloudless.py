@@ -66,7 +66,7 @@ class S2Cloudless:
 
 
 def shifted(probability: NDArray[np.float32], threshold: float) -> NDArray[np.float32]:
-    """Probabilities moved along the odds so that `threshold` becomes 0.5. Law: 0, 1 and the order stay."""
+    """Probabilities of any shape moved along the odds so that `threshold` becomes 0.5. Law: 0, 1 and the order stay."""
     up, down = probability * (1 - threshold), (1 - probability) * threshold
     return np.asarray(up / (up + down), np.float32)
 

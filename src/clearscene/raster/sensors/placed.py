@@ -58,7 +58,7 @@ class PlacedFile:
         return Pixels(*average(pixels.data, pixels.valid, row_taps, col_taps))
 
     def read_codes(self, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_], Taps, Taps]:
-        """The first band under a window as stored, its valid pixels, and the footprints of the grid in them."""
+        """The first band (row, col) under a window as stored, its valid pixels, and the grid's footprints in them."""
         rows, cols = slices(window)
         row_taps = footprint_taps(self.rows, rows.start, rows.stop)
         col_taps = footprint_taps(self.cols, cols.start, cols.stop)

@@ -35,14 +35,14 @@ HIGH = 3
 
 
 def from_scl(stored: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Codes of Sen2Cor's scene classification; what it does not know or names twice is unknown."""
+    """Codes of Sen2Cor's scene classification, any shape; what it does not know or names twice is unknown."""
     table = np.full(256, UNKNOWN, np.uint8)
     table[list(SCL)] = list(SCL.values())
     return table[np.asarray(stored, np.uint8)]
 
 
 def from_qa_pixel(stored: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Codes of Landsat Collection 2; the ring that dilates clouds is unknown, it is neither."""
+    """Codes of Landsat Collection 2, any shape; the ring that dilates clouds is unknown, it is neither."""
     bits = np.asarray(stored, np.uint16)
     return _coded(
         unknown=_has(bits, 1),
@@ -54,7 +54,7 @@ def from_qa_pixel(stored: NDArray[np.generic]) -> NDArray[np.uint8]:
 
 
 def from_bqa(stored: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Codes of Landsat Collection 1; shadow and cirrus count at high confidence."""
+    """Codes of Landsat Collection 1, any shape; shadow and cirrus count at high confidence."""
     bits = np.asarray(stored, np.uint16)
     return _coded(
         unknown=_has(bits, 1),
@@ -66,7 +66,7 @@ def from_bqa(stored: NDArray[np.generic]) -> NDArray[np.uint8]:
 
 
 def from_old_bqa(stored: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Codes of Landsat before the collections, which knew no shadow; cloud and cirrus at high confidence."""
+    """Codes of Landsat before the collections, any shape: no shadow was known; cloud and cirrus at high confidence."""
     bits = np.asarray(stored, np.uint16)
     never = np.zeros(bits.shape, np.bool_)
     return _coded(
@@ -79,7 +79,7 @@ def from_old_bqa(stored: NDArray[np.generic]) -> NDArray[np.uint8]:
 
 
 def most_common(codes: NDArray[np.uint8], valid: NDArray[np.bool_], rows: Taps, cols: Taps) -> NDArray[np.uint8]:
-    """The code with the most area in each footprint; of equals the first of thick, shadow, thin, clear."""
+    """The code (row, col) with the most area in each footprint; of equals the first of thick, shadow, thin, clear."""
     codes = np.where(valid, codes, np.uint8(UNKNOWN))
     share = np.stack([weigh((codes == code).astype(np.float32), rows, cols) for code in PRECEDENCE])
     most: NDArray[np.uint8] = np.array(PRECEDENCE, np.uint8)[share.argmax(axis=0)]

@@ -107,7 +107,7 @@ def score(
     types: Sequence[str],
     counted: NDArray[np.bool_] | None = None,
 ) -> Scores:
-    """Accuracy of the answers at the calibration's temperatures and thresholds; `counted` as `calibration.drawn`."""
+    """Accuracy of the answers at the calibration's temperatures and thresholds; `counted` (chip, type) by `drawn`."""
     found: dict[str, Mapping[str, float]] = {}
     clean_flagged, n_tiles = None, dict.fromkeys(types, 0)
     if screen is not None:

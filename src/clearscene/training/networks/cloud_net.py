@@ -118,7 +118,7 @@ def _merge(width: int, n_convs: int) -> nn.Sequential:
 
 
 def gathered(skips: Sequence[Tensor]) -> Tensor:
-    """The last of the stages plus every shallower one, its channels repeated and its pixels reduced by the maximum."""
+    """The last stage (n, channel, row, col) plus each shallower one, channels repeated, pixels pooled by maximum."""
     total = skips[-1]
     for steps, skip in enumerate(reversed(skips[:-1]), start=1):
         factor = 2**steps

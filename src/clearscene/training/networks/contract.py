@@ -29,7 +29,7 @@ class InspectionNetwork(nn.Module):
     """
 
     def forward(self, image: Tensor) -> Answers:
-        """All heads at once, for training."""
+        """All heads at once for images (n, band, row, col), for training."""
         raise NotImplementedError
 
     def is_of_encoder(self, name: str) -> bool:

@@ -42,7 +42,7 @@ class QuarterUnet(nn.Module):
         self.last = nn.Conv2d(UP_WIDTHS[-1], n_out, 1)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Logits at the size of the image."""
+        """Logits (n, class, row, col) at the size of the image (n, band, row, col)."""
         features = [self.first(image)]
         for step in self.down:
             features.append(step(functional.max_pool2d(features[-1], 2)))

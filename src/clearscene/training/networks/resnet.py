@@ -39,7 +39,7 @@ class Bottleneck(nn.Module):
         return functional.relu(self.bn2(self.conv2(x)))
 
     def outer(self, x: Tensor, inner: Tensor) -> Tensor:
-        """The answer of the block from its input and its inner map."""
+        """The answer of the block from its input and its inner map, all (n, channel, row, col)."""
         aside = x if self.downsample is None else self.downsample(x)
         return functional.relu(self.bn3(self.conv3(inner)) + aside)
 

@@ -13,7 +13,7 @@ MIN_SIDE = 32
 
 
 def mirrored(image: Tensor, rows: tuple[int, int], cols: tuple[int, int]) -> Tensor:
-    """The image continued on all sides as in a mirror that stands on its outermost pixel.
+    """The image (n, band, row, col) continued on all sides as in a mirror that stands on its outermost pixel.
 
     `rows` and `cols` are how many to add before and after. Laws: with zeros the image itself; the inner part is the
     image; the continuation may be longer than the image, the reflection is then reflected again.
