@@ -202,7 +202,7 @@ def _finding(
     )
 
 
-def _summary(name: str, found: list[Finding], *, has_metres: bool) -> TypeSummary:
+def _summary(name: str, found: list[Finding], *, has_meters: bool) -> TypeSummary:
     mine = [f for f in found if f.type == name and f.status != Status.REJECTED]
     is_inspected = name not in ("distortion", "misalignment")
     return TypeSummary(
@@ -213,9 +213,9 @@ def _summary(name: str, found: list[Finding], *, has_metres: bool) -> TypeSummar
         count=len(mine) + (1200 if name == "missing" and mine else 0),
         n_not_drawn=1200 if name == "missing" and mine else 0,
         area_px=sum(f.area_px for f in mine),
-        area_m2=sum(f.area_m2 or 0 for f in mine) if has_metres or not mine else None,
+        area_m2=sum(f.area_m2 or 0 for f in mine) if has_meters or not mine else None,
         area_fraction=sum(f.area_fraction for f in mine),
-        length_m=sum(f.length_m or 0 for f in mine) if has_metres else None,
+        length_m=sum(f.length_m or 0 for f in mine) if has_meters else None,
         penalty=sum(f.penalty for f in mine),
     )
 
@@ -269,7 +269,7 @@ def _report(name: str, crs: str | None, found: list[Finding], *, units: list[Uni
             grades={"fail": Bilingual(en="fail", zh="不合格"), "excellent": Bilingual(en="excellent", zh="优")},
         ),
         units=units or [],
-        types=[_summary(t.name, found, has_metres=crs is not None) for t in TYPES],
+        types=[_summary(t.name, found, has_meters=crs is not None) for t in TYPES],
         findings=found,
         detectors=[
             Detector(name="missing", kind="rule", types=["missing"], parameters={"mode": "default", "reach": 3}),

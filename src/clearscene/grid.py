@@ -83,7 +83,7 @@ class Grid:
 
 
 class PixelArea:
-    """Area of a pixel on the WGS 84 ellipsoid, in square metres, anywhere in a grid.
+    """Area of a pixel on the WGS 84 ellipsoid, in square meters, anywhere in a grid.
 
     Law: the sum over all pixels of a grid is the geodesic area of its outline (checked against
     pyproj). It holds in every CRS that pyproj can bring to longitude and latitude, Web Mercator
@@ -119,7 +119,7 @@ class PixelArea:
         return cls(row_knots, col_knots, np.where(np.isfinite(areas), areas, 0.0))
 
     def at(self, rows: ArrayLike, cols: ArrayLike) -> NDArray[np.float64]:
-        """Area in square metres of the pixels at fractional (row, col), any shape."""
+        """Area in square meters of the pixels at fractional (row, col), any shape."""
         rows, cols = np.broadcast_arrays(np.asarray(rows, float), np.asarray(cols, float))
         i, u = _locate(self._row_knots, rows)
         j, v = _locate(self._col_knots, cols)

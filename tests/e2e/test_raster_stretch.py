@@ -62,7 +62,7 @@ def test_large_scene_is_sampled(tmp_path):
         ("uint16", 2.75e-5, -0.2, {}, "reflectance", 7272.7, 20_210.9),  # Landsat Collection 2 surface reflectance
         ("uint16", 1e-4, -0.1, {}, "reflectance", 1000, 4558),
         ("int16", 1e-4, 0.0, {}, "reflectance", 0, 3558),
-        ("uint16", 0.01, 0.0, {}, "percentiles", None, None),  # centimetres
+        ("uint16", 0.01, 0.0, {}, "percentiles", None, None),  # centimeters
         ("uint16", 1.0, 0.0, {"QUANTIFICATION_VALUE": "10000"}, "reflectance", 0, 3558),
         ("uint16", 1.0, 0.0, L2A, "reflectance", 1000, 4558),
         ("uint16", 1.0, 0.0, {"QUANTIFICATION_VALUE": "?"}, "percentiles", None, None),

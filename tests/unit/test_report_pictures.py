@@ -101,9 +101,9 @@ def test_pictures_of_a_report() -> None:
     assert dark[210:220, 210:220].all()
     # half a meter a pixel, 2209 pixels wide (UTM shortens by 0.9996 in its middle)
     assert pictures.quicklook_scale is not None
-    assert pictures.quicklook_scale.metres == 200
+    assert pictures.quicklook_scale.meters == 200
     assert pictures.quicklook_scale.fraction == pytest.approx(200 / (2209 * 0.5) * 0.9996, rel=1e-3)
-    assert pictures.crop_scales[3].metres == 5
+    assert pictures.crop_scales[3].meters == 5
 
 
 def test_limit_gives_every_type_its_first_crops() -> None:

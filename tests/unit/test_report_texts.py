@@ -114,7 +114,7 @@ def test_area_changes_its_unit(area: float, english: str, chinese: str) -> None:
     assert _plain(ZH.area(area, 1)) == chinese
 
 
-def test_pixels_where_metres_are_unknown() -> None:
+def test_pixels_where_meters_are_unknown() -> None:
     assert _plain(EN.area(None, 12_345)) == "12,345 px"
     assert _plain(ZH.area(None, 12_345)) == "12,345 像素"
     assert _plain(EN.length(None, 256.0)) == "256 px"

@@ -13,7 +13,7 @@ __all__ = ["NOTES", "note"]
 NOTES: tuple[tuple[str, str], ...] = (
     ("The scene has coordinates but no CRS.", "影像有坐标，但没有坐标系。"),
     (
-        "The scene is not georeferenced; coordinates are pixels and areas in square metres are not given.",
+        "The scene is not georeferenced; coordinates are pixels and areas in square meters are not given.",
         "影像没有地理参考；坐标以像素计，不给出平方米面积。",
     ),
     (

@@ -43,7 +43,7 @@ FIRST_OF_TYPE = 3  # crops that every type gets before the costliest fill the re
 class ScaleBar:
     """A round length on the ground and how much of the picture's width it takes."""
 
-    metres: float
+    meters: float
     """1, 2 or 5 times a power of ten."""
     fraction: float
     """Of the width of the picture, 0 to 1."""
@@ -58,7 +58,7 @@ class Pictures:
     crops: Mapping[int, Image] = field(default_factory=dict)
     """Finding id to crop, in the order of `rank`."""
     quicklook_scale: ScaleBar | None = None
-    """None where metres are not known."""
+    """None where meters are not known."""
     crop_scales: Mapping[int, ScaleBar] = field(default_factory=dict)
     """Finding id to the scale of its crop."""
 
@@ -218,7 +218,7 @@ def _frame(finding: Finding) -> _Frame:
 
 
 def _read_frame(frame: _Frame, scene: SceneInfo, read_rgb: ReadRgb) -> NDArray[np.uint8] | None:
-    """The frame as (band, row, col) at crop size, grey beyond the scene; None if it cannot be read."""
+    """The frame as (band, row, col) at crop size, gray beyond the scene; None if it cannot be read."""
     top, left = max(0, frame.row), max(0, frame.col)
     bottom, right = min(scene.height, frame.row + frame.size), min(scene.width, frame.col + frame.size)
     target = Window(left - frame.col, top - frame.row, right - left, bottom - top)
@@ -249,12 +249,12 @@ def _scale_bar(scene: SceneInfo, row: float, col: float, n_cols: int) -> ScaleBa
     if length is None:
         return None
     power = 10.0 ** math.floor(math.log10(length / 4))
-    metres = max(m * power for m in (1, 2, 5) if m * power <= length / 4)
-    return ScaleBar(metres, metres / length)
+    meters = max(m * power for m in (1, 2, 5) if m * power <= length / 4)
+    return ScaleBar(meters, meters / length)
 
 
 def _ground_length(scene: SceneInfo, row: float, col: float, n_cols: int) -> float | None:
-    """Metres on the ellipsoid along a row; None without CRS or where the CRS is not of the Earth."""
+    """Meters on the ellipsoid along a row; None without CRS or where the CRS is not of the Earth."""
     if scene.crs is None:
         return None
     transform = Affine(*scene.transform)
@@ -264,8 +264,8 @@ def _ground_length(scene: SceneInfo, row: float, col: float, n_cols: int) -> flo
         lons, lats = _to_lonlat(scene.crs).transform(xs, ys)
     except Exception:  # pyproj raises several kinds; a report without scale bar beats no report
         return None
-    metres = Geod(ellps="WGS84").inv(lons[0], lats[0], lons[1], lats[1])[2]
-    return metres if math.isfinite(metres) and metres > 0 else None
+    meters = Geod(ellps="WGS84").inv(lons[0], lats[0], lons[1], lats[1])[2]
+    return meters if math.isfinite(meters) and meters > 0 else None
 
 
 @lru_cache(maxsize=4)

@@ -122,27 +122,27 @@ class Texts:
         space = "" if self.lang == "zh" else NARROW_SPACE
         return f"{_percent_digits(fraction)}{space}%"
 
-    def area(self, square_metres: float | None, pixels: int | None = None) -> str:
-        """Square metres below 1 ha, hectares below 1 square kilometre; pixels where metres are unknown."""
-        if square_metres is None:
+    def area(self, square_meters: float | None, pixels: int | None = None) -> str:
+        """Square meters below 1 ha, hectares below 1 square kilometer; pixels where meters are unknown."""
+        if square_meters is None:
             return NO_VALUE if pixels is None else self._with_unit(self.integer(pixels), "unit_px")
-        if square_metres < 1e4:
-            return self._with_unit(self.number(square_metres), "unit_m2")
-        if square_metres < 1e6:
-            return self._with_unit(self.number(square_metres / 1e4), "unit_ha")
-        return self._with_unit(self.number(square_metres / 1e6), "unit_km2")
+        if square_meters < 1e4:
+            return self._with_unit(self.number(square_meters), "unit_m2")
+        if square_meters < 1e6:
+            return self._with_unit(self.number(square_meters / 1e4), "unit_ha")
+        return self._with_unit(self.number(square_meters / 1e6), "unit_km2")
 
-    def length(self, metres: float | None, pixels: float | None = None) -> str:
-        """Metres below 1 km, then kilometres; pixels where metres are unknown."""
-        if metres is None:
+    def length(self, meters: float | None, pixels: float | None = None) -> str:
+        """Meters below 1 km, then kilometers; pixels where meters are unknown."""
+        if meters is None:
             return NO_VALUE if pixels is None else self._with_unit(self.integer(pixels), "unit_px")
-        if metres < 1000:
-            return self._with_unit(self.number(metres), "unit_m")
-        return self._with_unit(self.number(metres / 1000), "unit_km")
+        if meters < 1000:
+            return self._with_unit(self.number(meters), "unit_m")
+        return self._with_unit(self.number(meters / 1000), "unit_km")
 
-    def round_length(self, metres: float) -> str:
+    def round_length(self, meters: float) -> str:
         """A round length, as on a scale bar: 50 m, 0.2 m, 2 km."""
-        value, unit = (metres, "unit_m") if metres < 1000 else (metres / 1000, "unit_km")
+        value, unit = (meters, "unit_m") if meters < 1000 else (meters / 1000, "unit_km")
         return self._with_unit(f"{value:g}", unit)
 
     def seconds(self, value: float) -> str:

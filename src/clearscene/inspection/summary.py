@@ -22,7 +22,7 @@ def summarize(
     """One row for each of the ten types, in the order of their ids.
 
     Rejected findings are left out. What was counted without being drawn (`rest`, by type) is in the
-    count and the areas; its square metres are its pixels times the mean area of an inspected pixel.
+    count and the areas; its square meters are its pixels times the mean area of an inspected pixel.
 
     Args:
         findings: The findings that are drawn.

@@ -196,7 +196,7 @@ def _by_wavelength(dataset: DatasetReader) -> dict[str, int]:
 
 
 def _wavelength_nm(dataset: DatasetReader, band: int) -> float:
-    """Central wavelength of a band in nanometres, 0 if unknown."""
+    """Central wavelength of a band in nanometers, 0 if unknown."""
     tags = {key.lower(): value for key, value in dataset.tags(band).items()}
     imagery = dataset.tags(band, ns="IMAGERY")
     text = imagery.get("CENTRAL_WAVELENGTH_UM") or tags.get("wavelength", "")
@@ -204,7 +204,7 @@ def _wavelength_nm(dataset: DatasetReader, band: int) -> float:
         value = float(text)
     except ValueError:
         return 0.0
-    return value * 1000 if value < 100 else value  # micrometres below 100: no optical band is at 100 nm
+    return value * 1000 if value < 100 else value  # micrometers below 100: no optical band is at 100 nm
 
 
 def _describe(dataset: DatasetReader) -> str:

@@ -55,7 +55,7 @@ def _why_nowhere(dataset: DatasetReader) -> str:
         return f"The transform {tuple(dataset.transform)[:6]} is unusable; the scene is not georeferenced."
     if dataset.rpcs is not None:
         return "The scene has only rational polynomials (RPC), no map coordinates; orthorectify it to get them."
-    return "The scene is not georeferenced; coordinates are pixels and areas in square metres are not given."
+    return "The scene is not georeferenced; coordinates are pixels and areas in square meters are not given."
 
 
 def _fit(points: list[GroundControlPoint], crs: CRS | None) -> tuple[Affine, CRS | None, list[str]]:
