@@ -63,17 +63,11 @@ def command(
     """
     if precision not in PRECISIONS:
         raise OptionError(f"--precision {precision!r} is unknown.", hint=f"Use one of {', '.join(PRECISIONS)}.")
-    try:
-        from clearscene.training.export import options as module
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] == "clearscene":
-            raise
-        raise MissingExtraError(
-            f"An export needs {error.name}, which is not installed.",
-            hint='Install it with: pip install "clearscene[train]"',
-        ) from error
-    options = module.ExportOptions(
-        precision=module.Precision(precision),
+    _need_extra()
+    from clearscene.training.export.options import ExportOptions, Precision
+
+    options = ExportOptions(
+        precision=Precision(precision),
         max_difference=max_difference,
         deepness=deepness,
         measures_speed=speed,
@@ -85,6 +79,19 @@ def command(
         for line in _lines(measured):
             typer.echo(line, err=True)
     typer.echo(out)
+
+
+def _need_extra() -> None:
+    """Raise MissingExtraError if the packages of a training are not installed."""
+    try:
+        import clearscene.training.export.options  # noqa: F401  # only whether it can be
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] == "clearscene":
+            raise
+        raise MissingExtraError(
+            f"An export needs {error.name}, which is not installed.",
+            hint='Install it with: pip install "clearscene[train]"',
+        ) from error
 
 
 def _export(
