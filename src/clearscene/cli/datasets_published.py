@@ -5,13 +5,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from clearscene.cli.console import counted
 from clearscene.errors import OptionError
+
+if TYPE_CHECKING:
+    from clearscene.datasets.prepare import PrepareOptions
+    from clearscene.datasets.prepared import PreparedSet
 
 __all__ = ["check_folder", "describe_set", "list_sets", "overlap", "prepare_set"]
 
@@ -117,16 +122,18 @@ def prepare_set(
     )
     with _progress(quiet) as advance:
         made = prepare(reader, out, options, overwrite=overwrite, advance=advance)
-    if quiet:
-        return
-    counts = ", ".join(
-        f"{made.info['counts'][s]} {s} from {made.info['scenes'][s]} scenes" for s in made.info["counts"]
-    )
-    typer.echo(f"{out}: {counts}; {', '.join(made.classes)}; {', '.join(made.bands)}")
-    typer.echo(f"split {made.split_digest[:12]}, chips {made.digest[:12]}; {time.perf_counter() - started:.1f} s")
-    parts = ("train", "val", "test")
-    empty = [name for name in parts if getattr(options.shares, name) and not made.info["counts"].get(name)]
-    if empty and split == "scene":
+    if not quiet:
+        _tell(made, out, options, seconds=time.perf_counter() - started)
+
+
+def _tell(made: "PreparedSet", out: Path, options: "PrepareOptions", *, seconds: float) -> None:
+    """Say on stdout what a prepared set holds, and on stderr which of its splits came out empty."""
+    counts, scenes = made.info["counts"], made.info["scenes"]
+    held = ", ".join(f"{counts[split]} {split} from {counted(scenes[split], 'scene')}" for split in counts)
+    typer.echo(f"{out}: {held}; {', '.join(made.classes)}; {', '.join(made.bands)}")
+    typer.echo(f"split {made.split_digest[:12]}, chips {made.digest[:12]}; {seconds:.1f} s")
+    empty = [name for name in ("train", "val", "test") if getattr(options.shares, name) and not counts.get(name)]
+    if empty and options.split == "scene":
         typer.echo(
             f"warning: {' and '.join(empty)} came out empty: too few scenes to split. To judge models on all of"
             " them, use --shares 0/0/100.",
