@@ -112,6 +112,6 @@ def test_own_folders(tmp_path):
     words = ("--out", tmp_path / "out", "--size", 32, "--overlap", 8, "--split", "published")
     done = clearscene("datasets", "prepare", toml, tmp_path, *words, check=0)
     assert "train from 2 scenes, " in done.stdout
-    assert "val from 1 scene;" in done.stdout
+    assert "val from 1 scene, " in done.stdout
     found = PreparedSet.open(tmp_path / "out")
     assert (found.scenes("train"), found.scenes("val")) == (["east_1", "east_2"], ["west_1"])
