@@ -27,11 +27,14 @@ __all__ = [
     "reason_of",
 ]
 
-CACHE_MB = 96
-"""Size of GDAL's block cache: three rows of 512 px tiles of a 60,000 px wide gray scene, one in color."""
+CACHE_BYTES = 96 * 2**20
+"""Size of GDAL's block cache: three rows of 512 px tiles of a 60,000 px wide gray scene, one in color.
+
+rasterio takes bytes, where GDAL's own option of that name takes MB.
+"""
 
 OPTIONS: dict[str, Any] = {
-    "GDAL_CACHEMAX": CACHE_MB,  # the default, 5 % of the machine, defeats any promise about memory
+    "GDAL_CACHEMAX": CACHE_BYTES,  # the default, 5 % of the machine, defeats any promise about memory
     "GDAL_ERROR_ON_LIBJPEG_WARNING": True,  # else a damaged JPEG tile comes back as gray, without a word
     "GDAL_HTTP_MAX_RETRY": 3,
     "GDAL_HTTP_RETRY_DELAY": 1,
