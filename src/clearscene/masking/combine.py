@@ -101,8 +101,11 @@ class Halved:
         """See `Masker`."""
         height, width = valid.shape
         share = _halved(valid.astype(np.float32))
-        weight = np.where(share > 0, share, 1)
-        small = {name: np.asarray(_halved(plane * valid) / weight, np.float32) for name, plane in planes.items()}
+        if valid.all() and not (height % HALF or width % HALF):
+            small = {name: _halved(plane) for name, plane in planes.items()}
+        else:
+            weight = np.where(share > 0, share, 1)
+            small = {name: np.asarray(_halved(plane * valid) / weight, np.float32) for name, plane in planes.items()}
         answer = self.inner.probabilities(small, share > 0, kind=kind)
         logs = np.log(np.maximum(answer, SMALLEST))
         size = (share.shape[1] * HALF, share.shape[0] * HALF)
@@ -151,6 +154,7 @@ def _doubled(plane: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np
 
 def _halved(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     """Means of 2 x 2 pixels; beyond an odd edge there is nothing, which counts as 0."""
-    even = np.pad(plane, [(0, length % HALF) for length in plane.shape])
-    blocks = even.reshape(even.shape[0] // HALF, HALF, even.shape[1] // HALF, HALF)
-    return np.asarray(blocks.mean(axis=(1, 3)), np.float32)
+    beyond = [(0, length % HALF) for length in plane.shape]
+    even = np.pad(plane, beyond) if any(after for _, after in beyond) else plane
+    size = (even.shape[1] // HALF, even.shape[0] // HALF)
+    return np.asarray(cv2.resize(even, size, interpolation=cv2.INTER_AREA), np.float32)
