@@ -9,7 +9,6 @@ import pytest
 from clearscene.grid import expand, windows
 from clearscene.inspection.picture import SharpPicture
 from clearscene.rules.break_lines import MARGIN, Line, pooled, sharp_steps
-from clearscene.rules.break_match import Displacement
 from clearscene.rules.misalignment import MisalignmentRule
 
 SIZE = 640
@@ -102,6 +101,23 @@ def test_tones_of_one_side_hardly_matter():
     assert found.offset_px == 8
 
 
+@pytest.mark.parametrize(("slope", "rows", "cols"), [(0.3, 2, 6), (-0.8, -5, 6), (1.0, 6, 6), (0.8, -8, 5)])
+def test_the_offset_at_a_slanted_line_is_that_of_the_scene(slope, rows, cols):
+    data, _ = broken(2, slope=slope, rows=rows, cols=cols)
+    found = find(levels(data))
+    assert found
+    assert all(one.offset_px == pytest.approx(np.hypot(rows, cols), abs=1.5) for one in found)
+
+
+def test_an_offset_that_grows_along_the_seam_is_followed():
+    size = 1100
+    wide = ground(31, size=size)
+    row, col = np.mgrid[:300, :size].astype(np.float32)
+    moved = cv2.remap(wide, col + 4 + 14 * col / size, row, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+    (found,) = find(levels(np.where(row > 150, moved, wide[:300])))
+    assert np.ptp(np.array(found.points)[:, 1]) > 0.8 * size
+
+
 @pytest.mark.parametrize("factor", [2, 4])
 def test_a_reduced_picture_is_enough_to_find_a_long_one(factor):
     data, at = broken(5, slope=0.25, cols=6, size=1400)
@@ -162,6 +178,19 @@ def test_a_collar_is_no_break():
     valid = np.arange(SIZE)[:, None] + 0.1 * np.arange(SIZE) > 200
     data[~valid] = 0
     assert find(data, valid) == []
+
+
+def test_what_is_not_valid_has_no_say():
+    data, _ = broken(3, slope=0.2, cols=7)
+    gray, valid = levels(data), np.ones(data.shape, np.bool_)
+    valid[:, :200], valid[345:, 300:420] = False, False
+    anything = np.random.default_rng(5).integers(0, 256, gray.shape, np.uint8)
+    one, other = (np.where(valid, gray, values).astype(np.uint8) for values in (0, anything))
+    for axis in (0, 1):
+        np.testing.assert_array_equal(sharp_steps(one, valid, axis=axis), sharp_steps(other, valid, axis=axis))
+    (found,) = find(one, valid)
+    assert find(other, valid) == [found]
+    assert min(col for _, col in found.points) > 200
 
 
 def test_a_break_below_two_pixels_is_left_alone():
@@ -227,8 +256,3 @@ def test_a_line_is_scaled_about_pixel_centers():
     assert line.row == pytest.approx((20 + 0.5) * 4 - 0.5)
     assert line.col == pytest.approx(81.5)
     assert line.slope == 0.5
-
-
-def test_displacements_are_near_within_two_pixels():
-    assert Displacement(0, 5).is_near(Displacement(2, 3))
-    assert not Displacement(0, 5).is_near(Displacement(0, 8))

@@ -26,6 +26,8 @@ Plane = NDArray[np.float32]
 
 MARGIN = 18
 """Pixels around a window that have a say in how sharp its steps are."""
+AROUND = 2 * MARGIN - 3
+"""Rows and columns of the neighborhood of a pixel: what it needs beside its own steps lies within the margin."""
 NOISE = 1.5
 """Levels that the smoothest ground steps by anyway."""
 SHARPEST = 3.0
@@ -80,7 +82,7 @@ def sharp_steps(gray: NDArray[np.uint8], valid: Mask, *, axis: Literal[0, 1] = 0
         axis: 0 for steps from row to row, 1 from column to column.
 
     Returns:
-        (row, col), 0 to `SHARPEST`, in mean steps of the neighborhood; 0 near what is not valid.
+        (row, col), 0 to `SHARPEST`, in mean steps of the valid neighborhood; 0 near what is not valid.
     """
     if gray.shape[axis] < 3:
         return np.zeros(gray.shape, np.float32)
@@ -90,14 +92,22 @@ def sharp_steps(gray: NDArray[np.uint8], valid: Mask, *, axis: Literal[0, 1] = 0
     sharp = np.zeros(gray.shape, np.float32)
     beside = cv2.max(steps[_slices(axis, None, -2)], steps[_slices(axis, 2, None)])
     sharp[middle] = cv2.subtract(steps[middle], beside)
-    size = (2 * MARGIN - 3, 2 * MARGIN - 3)
-    mean = np.asarray(cv2.boxFilter(steps, cv2.CV_32F, size, borderType=cv2.BORDER_REFLECT), np.float32)
-    sharp /= mean + np.float32(NOISE)
+    if valid.all():
+        sharp /= _summed(steps) / np.float32(AROUND**2) + np.float32(NOISE)
+        return np.minimum(sharp, np.float32(SHARPEST), out=sharp)
+    known = valid.astype(np.uint8)
+    known[first] &= known[last]
+    sharp /= _summed(steps * known) / np.maximum(_summed(known), np.float32(1)) + np.float32(NOISE)
     np.minimum(sharp, np.float32(SHARPEST), out=sharp)
-    if not valid.all():
-        near = np.ones((9, 9), np.uint8)
-        sharp *= cv2.erode(valid.astype(np.uint8), near, borderType=cv2.BORDER_REFLECT)
+    sharp *= cv2.erode(valid.astype(np.uint8), np.ones((9, 9), np.uint8), borderType=cv2.BORDER_REFLECT)
     return sharp
+
+
+def _summed(values: NDArray[np.uint8]) -> Plane:
+    """Sums of the neighborhood of every pixel: whole numbers, so that they are the same in every window."""
+    return np.asarray(
+        cv2.boxFilter(values, cv2.CV_32F, (AROUND, AROUND), normalize=False, borderType=cv2.BORDER_REFLECT), np.float32
+    )
 
 
 def _slices(axis: int, start: int | None, stop: int | None) -> tuple[slice, ...]:

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from clearscene.rules.break_lines import Line
 
-__all__ = ["REACH", "WINDOW", "Displacement", "Patch", "agree", "displacement", "locate"]
+__all__ = ["REACH", "WINDOW", "Displacement", "Patch", "displacement", "locate"]
 
+Mask = NDArray[np.bool_]
 Plane = NDArray[np.float32]
 
 WINDOW = 192
@@ -45,6 +46,8 @@ LEAST = 2
 """Pixels of displacement that can be told."""
 CONTRAST = 1.5
 """Sharpness along a line by that of the parallel lines around it, from which it may be a seam."""
+KNOWN = 0.75
+"""Share of the pixels along a line that have to be valid."""
 CANDIDATES = 3
 """Places near a line at which it is looked for."""
 
@@ -55,6 +58,8 @@ class Patch:
 
     gray: Plane
     """(row, col), levels."""
+    valid: Mask
+    """(row, col)."""
     sharp: Plane
     """(row, col), as `sharp_steps` gives; 0 near what is not valid."""
     top: int
@@ -68,9 +73,9 @@ class Displacement:
     ahead: int
     along: int
 
-    def is_near(self, other: "Displacement") -> bool:
-        """True if both differ by two pixels at most."""
-        return abs(self.ahead - other.ahead) <= 2 and abs(self.along - other.along) <= 2
+    def length(self, slope: float) -> float:
+        """Pixels of the scene, at a line of a slope: rows along it climb with it."""
+        return float(np.hypot(self.ahead + slope * self.along, self.along))
 
 
 def locate(patch: Patch, line: Line, col: float, *, reach: int, turn: float) -> list[Line]:
@@ -118,16 +123,16 @@ def displacement(patch: Patch, line: Line, *, expected: Displacement | None = No
     rows = _rows(patch, line, REACH + TEMPLATE + 4)
     if rows is None:
         return None
-    return _repeat(rows, expected) or _slip(rows, expected)
-
-
-def agree(displacements: list[Displacement]) -> int:
-    """How many of the displacements are near the same one."""
-    return max((sum(one.is_near(other) for other in displacements) for one in displacements), default=0)
+    if expected is None:
+        return _repeat(rows, None) or _slip(rows, None)
+    return _repeat(rows, expected) if expected.ahead else _slip(rows, expected)
 
 
 def _rows(patch: Patch, line: Line, reach: int) -> Plane | None:
-    """Rows of pixels along a line, (2 * reach + 1, WINDOW + 2 * REACH), leveled; None where some lie outside."""
+    """Rows of pixels along a line, (2 * reach + 1, WINDOW + 2 * REACH), leveled, 0 where not valid.
+
+    None where the line leaves the patch, or lies where too little is valid.
+    """
     cols = np.arange(WINDOW + 2 * REACH) + round(line.col - WINDOW / 2) - REACH
     base = np.floor(line.start + line.slope * cols + 0.5).astype(np.intp) - patch.top
     height, width = patch.gray.shape
@@ -138,8 +143,15 @@ def _rows(patch: Patch, line: Line, reach: int) -> Plane | None:
     if cols[REACH] < 0 or cols[-REACH - 1] >= width:
         return None
     rows = np.clip(base + np.arange(-reach, reach + 1)[:, None], 0, height - 1)
-    values = patch.gray[rows, np.clip(cols, 0, width - 1)]
-    return np.asarray(values - cv2.blur(values, (SMOOTH, 1)), np.float32)
+    cols = np.clip(cols, 0, width - 1)
+    values, valid = patch.gray[rows, cols], patch.valid[rows, cols]
+    if valid.all():
+        return np.asarray(values - cv2.blur(values, (SMOOTH, 1)), np.float32)
+    if valid[reach : reach + 2, used].mean() < KNOWN:
+        return None
+    weight = valid.astype(np.float32)
+    tone = cv2.blur(values * weight, (SMOOTH, 1)) / np.maximum(cv2.blur(weight, (SMOOTH, 1)), np.float32(1e-6))
+    return np.asarray((values - tone) * weight, np.float32)
 
 
 def _slip(rows: Plane, expected: Displacement | None) -> Displacement | None:
@@ -155,8 +167,6 @@ def _slip(rows: Plane, expected: Displacement | None) -> Displacement | None:
     else:
         first = max(0, expected.along + REACH - 1)
         lag = first + int(here[first : expected.along + REACH + 2].argmax())
-        if expected.ahead:
-            return None
     found, elsewhere = float(here[lag]), float(beside[:, lag].max())
     share, gain = (0.75, 0.1) if expected is None else (0.9, 0.03)
     if abs(lag - natural) < LEAST or found < 0.5 * float(usual[natural]):
@@ -189,8 +199,6 @@ def _repeat(rows: Plane, expected: Displacement | None) -> Displacement | None:
     stays = float(likeness[:2, REACH - 1 : REACH + 2].max())
     if expected is None:
         row, lag = np.unravel_index(likeness.argmax(), likeness.shape)
-    elif expected.ahead == 0:
-        return None
     else:
         first, left = expected.ahead - TEMPLATE - 1, expected.along + REACH - 1
         first, left = max(0, first), max(0, left)

@@ -33,7 +33,7 @@ AROUND = 48
 PATIENCE = 3
 """Comparisons without a result after which a line is not followed any further."""
 LONGEST = 4000
-"""Comparisons along one line, at most."""
+"""Comparisons along one line to each side, at most."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Break:
     points: list[tuple[float, float]]
     """Row and column of points along it, pixels of the scene."""
     offset_px: float
-    """Length of the displacement."""
+    """Length of the displacement, to a pixel or two."""
     confidence: float
     """Share of the comparisons along it that show the displacement."""
 
@@ -125,27 +125,10 @@ class MisalignmentRule:
 
     def _follow(self, scene: "_Scene", line: Line, shown: Displacement) -> Break | None:
         """The line both ways from a seed, as far as the ground is displaced by the same."""
-        places = {line.col: line}
-        looked = 1
-        for way in (-1, 1):
-            last, misses = line, 0
-            while misses < PATIENCE and looked < LONGEST:
-                col = last.col + way * STEP * (misses + 1)
-                patch = scene.patch(last, col, around=AROUND + 8)
-                if patch is None:
-                    break
-                looked += 1
-                nearby = locate(patch, last, col, reach=4 + 2 * misses, turn=TURN)
-                good = next((one for one in nearby if displacement(patch, one, expected=shown)), None)
-                if good is None:
-                    misses += 1
-                else:
-                    last, misses = good, 0
-                    places[good.col] = good
-        span = round((max(places) - min(places)) / STEP) + 1
-        if len(places) < self.least or len(places) < self.min_confidence * span:
+        order = [*self._way(scene, line, shown, -1)[::-1], line, *self._way(scene, line, shown, 1)]
+        span = round((order[-1].col - order[0].col) / STEP) + 1
+        if len(order) < self.least or len(order) < self.min_confidence * span:
             return None
-        order = [places[col] for col in sorted(places)]
         ends = [
             (order[0], order[0].col - WINDOW / 2),
             *((one, one.col) for one in order),
@@ -154,7 +137,27 @@ class MisalignmentRule:
         points = [(one.start + one.slope * col, col) for one, col in ends]
         if line.turned:
             points = [(col, row) for row, col in points]
-        return Break(points, float(np.hypot(shown.ahead, shown.along)), len(places) / span)
+        return Break(points, shown.length(line.slope), len(order) / span)
+
+    def _way(self, scene: "_Scene", line: Line, shown: Displacement, way: int) -> list[Line]:
+        """The places one way from a seed, at which the ground is displaced as at the place before or nearly so."""
+        found: list[Line] = []
+        misses, looked = 0, 0
+        while misses < PATIENCE and looked < LONGEST:
+            col = line.col + way * STEP * (misses + 1)
+            patch = scene.patch(line, col, around=AROUND + 8)
+            if patch is None:
+                break
+            looked += 1
+            nearby = locate(patch, line, col, reach=4 + 2 * misses, turn=TURN)
+            seen = ((one, displacement(patch, one, expected=shown)) for one in nearby)
+            good = next(((one, there) for one, there in seen if there is not None), None)
+            if good is None:
+                misses += 1
+            else:
+                (line, shown), misses = good, 0
+                found.append(line)
+        return found
 
 
 def _lies_on(line: Line, broken: Break) -> bool:
@@ -185,4 +188,4 @@ class _Scene:
             gray, valid = np.ascontiguousarray(gray.T), np.ascontiguousarray(valid.T)
         else:
             gray, valid = self.read(top, left, bottom, right)
-        return Patch(gray.astype(np.float32), sharp_steps(gray, valid), top, left)
+        return Patch(gray.astype(np.float32), valid, sharp_steps(gray, valid), top, left)
