@@ -55,8 +55,9 @@ class MisalignmentRule:
     Laws: a gain or an offset of either side of a seam that clips nothing hardly matters; what is not valid has
     no say; turning the scene turns what is found.
 
-    Found are seams whose line is sharp. Missed are those feathered over more than a pixel or two, displacements
-    below 2 px, pictures that lack a strip of the ground at the seam, and ground without texture along it.
+    Found are seams whose line is sharp. Missed are those feathered over more than a pixel or two, those without
+    a straight piece of 384 px, displacements below 2 px, pictures that lack a strip of the ground at the seam, and
+    ground without texture along it.
     """
 
     candidates: int = 128
