@@ -40,6 +40,17 @@ def test_an_unreadable_image_stops_or_is_left_out(tmp_path, paths):
         assert np.array_equal(one.read(), other.read())
 
 
+def test_what_was_left_out_is_named_by_path(tmp_path, paths):
+    """Several threads look at the images: which of two damaged ones is met first is chance."""
+    broken = [tmp_path / name for name in ("b.tif", "a.tif")]
+    for path in broken:
+        path.write_bytes(paths[0].read_bytes()[:700])
+    words = ("--on-error", "skip", "--workers", "2", "--method", "median")
+    clearscene("fuse", *broken, *paths, "--out", tmp_path / "f.tif", *words, check=0)
+    report = read_report(tmp_path / "f.json")
+    assert [item.path for item in report.skipped] == [str(path) for path in broken[::-1]]
+
+
 def test_a_result_of_other_images_is_not_handed_out(tmp_path, paths):
     out, words = tmp_path / "f.tif", ("--workers", "1", "--method", "median")
     clearscene("fuse", *paths, "--out", out, *words, check=0)

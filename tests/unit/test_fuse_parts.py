@@ -11,7 +11,7 @@ from rasterio.crs import CRS
 from clearscene.errors import BandError, OptionError, SceneError
 from clearscene.fusion import tone
 from clearscene.fusion.checks import agree
-from clearscene.fusion.engine import Piece
+from clearscene.fusion.engine import Fusion, Piece, window_size
 from clearscene.fusion.image import FuseImage, Part, in_order, told_apart
 from clearscene.fusion.lying import shifted, whole_offset
 from clearscene.fusion.members import Overview, find_reference
@@ -311,3 +311,15 @@ def test_small_pictures_do_not_depend_on_how_the_scene_is_cut(side):
         np.testing.assert_array_equal(one, other)
     assert abs(float(whole[1].mean()) - float(shown[1].mean())) < 3
     np.testing.assert_array_equal(whole[0], whole[2])
+
+
+@pytest.mark.parametrize(
+    ("n_images", "feather_px", "side"),
+    [(2, 0, 1024), (6, 0, 512), (6, 16, 640), (30, 0, 320), (5000, 0, 64)],
+)
+def test_windows_without_a_halo_are_of_whole_blocks(n_images, feather_px, side):
+    """Of 6 images the memory would hold 704 pixels a side, which cut the blocks of nearly all files."""
+    opened = SimpleNamespace(image=SimpleNamespace(bands=(1, 2, 3, 4), dtype=np.dtype(np.float32)))
+    grid = Grid(5000, 5000, PLACE, UTM)
+    fusion = Fusion((opened,) * n_images, grid, "median", feather_px=feather_px)
+    assert window_size(fusion, workers=2, memory_limit=2_000_000_000) == side

@@ -19,7 +19,7 @@ from clearscene.fusion.weights import FAR, feathered, good_pixels, quality_weigh
 from clearscene.grid import Grid, expand, slices, windows
 from clearscene.stream import ordered_map
 
-__all__ = ["Fusion", "Member", "Piece", "fused_pieces", "window_size"]
+__all__ = ["RESERVED_BYTES", "Fusion", "Member", "Piece", "fused_pieces", "window_size"]
 
 RESERVED_BYTES = 500_000_000
 """For the interpreter, its libraries, GDAL's cache and what is being written."""
@@ -28,6 +28,8 @@ COPIES = 6
 SIZES = (64, 1024)
 """Smallest and largest window, pixels a side."""
 STEP = 64
+BLOCK = 512
+"""Side of the blocks of most files, a multiple of others, and the width of what GDAL warps at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,12 +91,14 @@ def window_size(fusion: Fusion, *, workers: int, memory_limit: int) -> int:
     """Side of the windows so that the stacks of all threads stay below the limit, a multiple of 64.
 
     Bytes of a pixel: `images * (bands * size * 6 + 24)`, size 4 or 8; twice as many windows as threads are held.
+    Without a halo windows are of whole blocks, where there is memory: each is then decoded, or warped, once.
     """
     first = fusion.members[0].image
     per_pixel = len(fusion.members) * (len(first.bands) * first.dtype.itemsize * COPIES + 24)
     free = max(0, memory_limit - RESERVED_BYTES) / (2 * workers)
     side = int(math.sqrt(free / per_pixel)) - 2 * fusion.halo
-    return min(max(side // STEP * STEP, SIZES[0]), SIZES[1])
+    step = STEP if fusion.halo or side < BLOCK else BLOCK
+    return min(max(side // step * step, SIZES[0]), SIZES[1])
 
 
 def fused_pieces(fusion: Fusion, *, size: int, workers: int) -> Iterator[Piece]:

@@ -1,8 +1,9 @@
 """The images opened on the common grid, with masks, shifts, tone and quality."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from rasterio.windows import Window
 
 from clearscene.errors import OptionError
 from clearscene.fusion.aligning import AlignedImage, HeldImage
-from clearscene.fusion.engine import Member
+from clearscene.fusion.engine import RESERVED_BYTES, Member
 from clearscene.fusion.image import FuseImage
 from clearscene.fusion.masks import AlignedMask
 from clearscene.fusion.methods.median import combine as median
@@ -25,6 +26,7 @@ from clearscene.fusion.tone import ToneLine, fit_tone
 from clearscene.fusion.viewing import common_stretch, display_bands
 from clearscene.grid import Grid
 from clearscene.raster.stretch import Stretch
+from clearscene.stream import ordered_map
 
 __all__ = [
     "Overview",
@@ -33,6 +35,7 @@ __all__ = [
     "fit_tones",
     "judge_all",
     "look_over",
+    "look_over_all",
     "mean_qualities",
     "open_members",
     "register_all",
@@ -41,6 +44,8 @@ __all__ = [
 
 OVERVIEW = 512
 """Pixels of the longer side of the overview on which tones are fitted."""
+WARPED_ROWS = 128
+"""Rows of GDAL's blocks of warped images."""
 NEARLY = 0.8
 """Of the most good pixels that an image has; fewer make no reference."""
 
@@ -106,6 +111,18 @@ def look_over(image: FuseImage, setting: Setting, *, shift: Shift | None = None)
         return Overview(np.asarray(pixels.data, reader.dtype), pixels.valid, good)
 
 
+def look_over_all(images: Sequence[FuseImage], setting: Setting) -> Iterator[Overview]:
+    """Overviews of all images in their order, as many read at once as the memory limit holds.
+
+    What lies under a row of GDAL's blocks is read as a whole: `128 * factor * width` pixels of four bytes a band.
+    """
+    _, factor = coarser(setting.grid, OVERVIEW)
+    needed = WARPED_ROWS * factor * setting.grid.width * len(setting.bands) * 4
+    fitting = (setting.options.memory_limit_mb * 1_000_000 - RESERVED_BYTES) // needed
+    workers = max(1, min(setting.options.workers, fitting))
+    return ordered_map(lambda image: look_over(image, setting), images, workers=workers)
+
+
 def find_reference(
     images: Sequence[FuseImage], views: Sequence[Overview], wanted: str, *, qualities: Sequence[float] = ()
 ) -> int:
@@ -169,15 +186,20 @@ def register_all(
 ) -> dict[str, Shift | None]:
     """The shift of every image against the reference, by path; None where it cannot be told."""
     band = (display_bands(setting.bands)[len(display_bands(setting.bands)) // 2],)  # green, or the one there is
-    result: dict[str, Shift | None] = {images[reference].path: Shift(0.0, 0.0, 0)}
+    result: dict[str, Shift | None] = {}
     with ExitStack() as fixed_stack:
-        fixed = _reader(fixed_stack, images[reference], setting, band=band)
-        for place, image in enumerate(images):
-            if place != reference:
-                with ExitStack() as stack:
-                    moving = _reader(stack, image, setting, band=band)
-                    result[image.path] = estimate_shift(fixed, moving, setting.grid)
-            progress((place + 1) / len(images))
+        fixed = cache(_reader(fixed_stack, images[reference], setting, band=band))  # at most nine small windows
+
+        def shift_of(image: FuseImage) -> Shift | None:
+            if image is images[reference]:
+                return Shift(0.0, 0.0, 0)
+            with ExitStack() as stack:
+                return estimate_shift(fixed, _reader(stack, image, setting, band=band), setting.grid)
+
+        shifts = ordered_map(shift_of, images, workers=setting.options.workers)
+        for image, shift in zip(images, shifts, strict=True):
+            result[image.path] = shift
+            progress(len(result) / len(images))
     return result
 
 

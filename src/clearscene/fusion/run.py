@@ -21,7 +21,7 @@ from clearscene.fusion.members import (
     find_reference,
     fit_tones,
     judge_all,
-    look_over,
+    look_over_all,
     mean_qualities,
     open_members,
     register_all,
@@ -159,7 +159,7 @@ class FuseJob:
                 plan=plan,
                 outcome=Outcome(totals, reference, shifts, tones),
                 notes=agreed.notes,
-            ).model_copy(update={"skipped": list(skipped)})
+            ).model_copy(update={"skipped": sorted(skipped, key=lambda item: item.path)})
             report = report.model_copy(
                 update={"cost": report.cost.model_copy(update=self._cost(grid, len(images), window))}
             )
@@ -195,8 +195,7 @@ class FuseJob:
         """Place of the reference, and valid display values of each image."""
         views, samples = [], []
         places = [setting.bands.index(name) for name in display_bands(setting.bands)]
-        for image in images:
-            view = look_over(image, setting)
+        for view in look_over_all(images, setting):
             views.append(Overview(view.data[places].mean(axis=0, keepdims=True), view.valid, view.good))
             samples.append(view.data[places][:, view.valid].ravel().astype(np.float32))
         wanted, model = setting.options.reference, self.prepared.model
