@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 import cv2
 import numpy as np
@@ -42,11 +42,12 @@ def main() -> None:
         return
     mpx = options.images * options.size**2 / 1e6
     print(f"{options.images} images of {options.size} x {options.size}, {len(BANDS)} bands uint16, {mpx:.0f} Mpx\n")
-    print("| method | seconds | s/Mpx and image | peak MB |\n|---|---|---|---|")
+    print("| method | seconds | of CPU | s/Mpx and image | peak MB |\n|---|---|---|---|---|")
     for name in ("numpy median", *options.methods.split(",")):
         done = subprocess.run([sys.executable, *sys.argv, "--row", name], check=True, capture_output=True, text=True)
         row = json.loads(done.stdout.splitlines()[-1])
-        print(f"| {name} | {row['seconds']:.1f} | {row['seconds'] / mpx:.4f} | {row['peak']:.0f} |", flush=True)
+        seconds = f"{row['seconds']:.1f} | {row['cpu']:.1f} | {row['seconds'] / mpx:.4f}"
+        print(f"| {name} | {seconds} | {row['peak']:.0f} |", flush=True)
 
 
 def images(folder: Path, number: int, size: int) -> list[Path]:
@@ -93,10 +94,10 @@ def blocks(size: int, block: int) -> Iterator[Window]:
 
 
 def measured(options: argparse.Namespace, paths: list[Path]) -> dict[str, float]:
-    """Seconds and peak memory of one row, in this process."""
+    """Seconds, seconds of CPU and peak memory of one row, in this process."""
     from clearscene.inspection.timing import peak_memory_mb
 
-    start = perf_counter()
+    start, cpu_start = perf_counter(), process_time()
     out = options.folder / "out" / "fused.tif"
     out.parent.mkdir(exist_ok=True)
     if options.row == "numpy median":
@@ -105,7 +106,8 @@ def measured(options: argparse.Namespace, paths: list[Path]) -> dict[str, float]
         from clearscene import FuseOptions, fuse
 
         fuse([*paths], out, options=FuseOptions(method=options.row, workers=options.workers))
-    return {"seconds": perf_counter() - start, "peak": peak_memory_mb() or float("nan")}
+    cpu = process_time() - cpu_start
+    return {"seconds": perf_counter() - start, "cpu": cpu, "peak": peak_memory_mb() or float("nan")}
 
 
 def numpy_median(paths: list[Path], out: Path, window_size: int, size: int) -> None:
