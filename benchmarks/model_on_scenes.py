@@ -6,12 +6,14 @@ import numpy as np
 from rasterio.windows import Window
 
 from clearscene.grid import slices
+from clearscene.inspection.clean import sure_regions
 from clearscene.inspection.taxonomy import parse_types
 from clearscene.inspection.two_step import Read, Statistics, TwoStep, TwoStepOptions
 from clearscene.inspection.viewer import SceneViewer
 from clearscene.models.model import Model
 from clearscene.models.zoo import available_models
 from clearscene.raster.scene import open_scene
+from clearscene.runs import Runs
 from clearscene.stream import StreamPlan
 
 
@@ -68,7 +70,14 @@ def _found(
     read: Read, shape: tuple[int, int], model: Model, options: TwoStepOptions | None
 ) -> tuple[dict[int, np.ndarray], Statistics]:
     two_step = TwoStep(model, options or TwoStepOptions(types=parse_types("")))
-    masks = {t.id: np.zeros(shape, np.bool_) for t in two_step.types}
+    parts: dict[int, list[Runs]] = {t.id: [] for t in two_step.types}
     for piece in two_step.stream(read, *shape, StreamPlan(workers=1)):
-        masks[piece.type_id][slices(piece.window)] |= piece.mask
+        row, col = round(piece.window.row_off), round(piece.window.col_off)
+        parts[piece.type_id].append(Runs.from_mask(piece.mask, piece.confidence, row=row, col=col))
+    least = {entry.id: entry.region_threshold for entry in model.manifest.classes}
+    whole = Window(0, 0, shape[1], shape[0])
+    masks = {
+        type_id: sure_regions(Runs.union(of_type), least.get(type_id, 0.0)).to_mask(whole)
+        for type_id, of_type in parts.items()
+    }
     return masks, two_step.statistics

@@ -50,6 +50,22 @@ def test_cloud_and_shadow_are_found_beside_missing_pixels(tmp_path, cloudy, scre
     assert {f.detector for f in report.findings if f.type == "cloud"} == {detector.name}
 
 
+def test_regions_that_the_model_is_not_sure_of_as_a_whole_are_dropped(tmp_path, cloudy):
+    model = brightness_folder(tmp_path / "model", tile_size=64)
+    edit_manifest(model, "[tiles]", "[output]\ntemperature = 12.0\n[tiles]")
+    _, before, _ = run(cloudy[0], tmp_path / "before", "--model", model)
+    mean = {f.type: f.confidence for f in before.findings if f.type in ("cloud", "shadow")}
+    least = (mean["cloud"] + mean["shadow"]) / 2
+    assert abs(mean["cloud"] - mean["shadow"]) > 0.01
+    doubtful = min(mean, key=mean.__getitem__)
+    for name in mean:
+        edit_manifest(model, f'name = "{name}"', f'name = "{name}"\nregion_threshold = {least}')
+    _, report, _ = run(cloudy[0], tmp_path / "after", "--model", model)
+    found = {f.type for f in report.findings}
+    assert doubtful not in found
+    assert set(mean) - {doubtful} <= found
+
+
 def test_types_nobody_can_find_are_named(tmp_path, cloudy):
     model = brightness_folder(tmp_path / "model", tile_size=64)
     _, report, _ = run(cloudy[0], tmp_path / "out", "--model", model, "--types", "-stripe")

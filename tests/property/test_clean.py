@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from clearscene.grid import Grid, windows
 from clearscene.inspection import class_map
-from clearscene.inspection.clean import Cleaning, clean, smallest_area
+from clearscene.inspection.clean import Cleaning, clean, smallest_area, sure_regions
 from clearscene.runs import Runs
 
 sizes = st.tuples(st.integers(3, 20), st.integers(3, 25))
@@ -92,3 +92,30 @@ def test_smallest_area_is_the_smaller_limit():
     assert smallest_area(1e-4, 100.0, valid=grid.n_pixels, grid=grid) in range(399, 402)
     assert smallest_area(1e-4, 100.0, valid=10_000, grid=Grid(100, 100)) == 1
     assert smallest_area(1e-4, 100.0, valid=3_600_000_000, grid=Grid(60_000, 60_000)) == 360_000
+
+
+@given(sizes.flatmap(bools), st.integers(0, 2**32 - 1), st.floats(0.05, 0.95), st.integers(2, 9))
+def test_sure_regions_are_kept_whole_and_the_others_dropped_whatever_the_windows(mask, seed, least, side):
+    chances = np.random.default_rng(seed).integers(1, 100, mask.shape).astype(np.float32) / 100
+    grid = Grid(*mask.shape)
+    parts = [
+        Runs.from_mask(mask[w.row_off : w.row_off + w.height, w.col_off : w.col_off + w.width],
+                       chances[w.row_off : w.row_off + w.height, w.col_off : w.col_off + w.width],
+                       row=w.row_off, col=w.col_off)
+        for w in windows(grid.height, grid.width, side)
+    ]  # fmt: skip
+    kept = sure_regions(Runs.union(parts), least).to_mask(grid.window)
+
+    labels, n = ndimage.label(mask, np.ones((3, 3)))
+    means = ndimage.mean(chances.astype(np.float64), labels, np.arange(1, n + 1)) if n else np.empty(0)
+    clear_cut = np.abs(np.asarray(means) - least) > 1e-6
+    for k in np.flatnonzero(clear_cut) + 1:
+        inside = labels == k
+        assert kept[inside].all() if means[k - 1] >= least else not kept[inside].any()
+    assert not (kept & ~mask).any()
+
+
+@given(sizes.flatmap(bools))
+def test_where_no_mean_is_asked_for_nothing_is_dropped(mask):
+    found = Runs.from_mask(mask, np.full(mask.shape, 0.1, np.float32))
+    assert np.array_equal(sure_regions(found, 0.0).to_mask(Grid(*mask.shape).window), mask)

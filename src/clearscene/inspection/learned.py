@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from clearscene.inspection.clean import sure_regions
 from clearscene.inspection.options import InspectOptions
 from clearscene.inspection.result import Detector
 from clearscene.inspection.scale import Statistics
@@ -74,7 +75,9 @@ def detect_by_model(
         row, col = round(piece.window.row_off), round(piece.window.col_off)
         parts[piece.type_id].append(Runs.from_mask(piece.mask, piece.confidence, row=row, col=col))
         progress(min(1.0, (row + piece.window.height) / grid.height))
-    return Learned({t.id: Runs.union(parts[t.id]) for t in two_step.types}, two_step.statistics)
+    least = {entry.id: entry.region_threshold for entry in manifest.classes}
+    found = {t.id: sure_regions(Runs.union(parts[t.id]), least.get(t.id, 0.0)) for t in two_step.types}
+    return Learned(found, two_step.statistics)
 
 
 def describe_model(model: Model, types: Sequence[DefectType], statistics: Statistics) -> Detector:

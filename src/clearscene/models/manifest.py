@@ -101,6 +101,9 @@ class ClassEntry(_Section):
     id: int = Field(ge=0, le=254, description="Value in the class map.")
     name: Name
     threshold: Probability = Field(default=0.0, description="A pixel needs this probability, besides the most votes.")
+    region_threshold: Probability = Field(
+        default=0.0, description="For inspection: connected pixels need this probability in the mean of them all."
+    )
     scales: Literal["native", "all"] = Field(
         default="native",
         description="native: reduced tiles never vote; all: the higher probability of all scales.",

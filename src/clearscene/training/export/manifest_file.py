@@ -85,7 +85,13 @@ def _classes(
 ) -> tuple[ClassEntry, ...]:
     thresholds = pixels.thresholds if pixels else (0.0,) * len(names)
     return tuple(
-        ClassEntry(id=i, name=name, threshold=threshold, scales=settings.scales.get(name, "native"))
+        ClassEntry(
+            id=i,
+            name=name,
+            threshold=threshold,
+            region_threshold=settings.calibration.region_thresholds.get(name, 0.0),
+            scales=settings.scales.get(name, "native"),
+        )
         for (i, name), threshold in zip(names.items(), thresholds, strict=True)
     )
 

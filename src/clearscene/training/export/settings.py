@@ -61,6 +61,8 @@ class CalibrationSettings(_Section):
     precision: Probability = 0.9
     class_thresholds: dict[Name, Probability] = Field(default={})
     """By class: chosen by hand, on images that the rule does not know; goes before the rule."""
+    region_thresholds: dict[Name, Probability] = Field(default={})
+    """By class, chosen by hand: mean probability that connected pixels need together; 0 for those not named."""
     tiles: Literal["surrounded", "alone"] = "surrounded"
     """surrounded: a chip smaller than the tile stands among clean ones; alone: it is reflected to the tile."""
     max_chips: int = Field(default=2000, ge=1)
