@@ -24,6 +24,7 @@ from clearscene.fusion.quality import QualityMap, QualityModel, write_quality
 from clearscene.fusion.shifting import Shift, estimate_shift
 from clearscene.fusion.tone import ToneLine, fit_tone
 from clearscene.fusion.viewing import common_stretch, display_bands
+from clearscene.fusion.warped import COARSEST
 from clearscene.grid import Grid
 from clearscene.raster.stretch import Stretch
 from clearscene.stream import ordered_map
@@ -44,8 +45,8 @@ __all__ = [
 
 OVERVIEW = 512
 """Pixels of the longer side of the overview on which tones are fitted."""
-WARPED_ROWS = 128
-"""Rows of GDAL's blocks of warped images."""
+WARPED_PIXELS = 512 * 128 * COARSEST**2
+"""Of a file below one of GDAL's blocks, at most."""
 NEARLY = 0.8
 """Of the most good pixels that an image has; fewer make no reference."""
 
@@ -114,10 +115,9 @@ def look_over(image: FuseImage, setting: Setting, *, shift: Shift | None = None)
 def look_over_all(images: Sequence[FuseImage], setting: Setting) -> Iterator[Overview]:
     """Overviews of all images in their order, as many read at once as the memory limit holds.
 
-    What lies under a row of GDAL's blocks is read as a whole: `128 * factor * width` pixels of four bytes a band.
+    What lies under one of GDAL's blocks is read as a whole, and as much again is reduced at a time, four bytes a band.
     """
-    _, factor = coarser(setting.grid, OVERVIEW)
-    needed = WARPED_ROWS * factor * setting.grid.width * len(setting.bands) * 4
+    needed = 2 * WARPED_PIXELS * len(setting.bands) * 4
     fitting = (setting.options.memory_limit_mb * 1_000_000 - RESERVED_BYTES) // needed
     workers = max(1, min(setting.options.workers, fitting))
     return ordered_map(lambda image: look_over(image, setting), images, workers=workers)
