@@ -342,6 +342,19 @@ def test_the_best_is_bold_and_of_errors_the_lowest():
     assert "1234" in line
 
 
+def test_a_set_that_only_models_from_elsewhere_answered_names_no_training():
+    results = results_of([cell_of("U-Net", 0.61, test_set="Biome"), cell_of("peer", 0.5, train_set=None)])
+    (table, *_) = main_tables(results, results.protocols[0])
+    assert [block.title for block in table.blocks] == ["Trained on Biome and tested on Biome", "Tested on SPARCS"]
+
+
+def test_one_value_has_an_axis():
+    chart = forest(results_of([cell_of("a", 0.762593)]), find_card("pooled"), "SPARCS")
+    labels = [float(tick.label) for tick in chart.ticks]
+    assert len(set(labels)) == len(labels) >= 3
+    assert labels[0] < 0.7626 < labels[-1]
+
+
 def test_a_curve_of_one_point_is_drawn():
     one, many = Curve(steps=(36,), values=(0.4,)), Curve(steps=(10, 20, 36), values=(0.9, 0.6, 0.4))
     chart = loss_chart(Training(model="a", train_set="b", status="done", train_loss=many, val_loss=one))

@@ -17,6 +17,8 @@ LOSS_WIDTH, LOSS_HEIGHT = 320.0, 190.0
 LOSS_LEFT, LOSS_BOTTOM = 44.0, 24.0
 DASH = 4.0
 """Half the length of a curve of one point."""
+NARROWEST = 0.02
+"""Of the axis of a forest plot."""
 HALF_LABEL = 20.0
 """Of the value above a dot, which must not run into the names."""
 
@@ -89,7 +91,8 @@ def forest(results: Results, card: Card, test_set: str) -> Forest | None:
     sign = -1 if metric.is_better_high else 1
     cells = sorted(cells, key=lambda cell: sign * (_value(cell, metric.name) or 0.0))
     ends = [end for cell in cells for end in _ends(cell, metric.name)]
-    ticks = nice_ticks(min(ends), max(ends), about=6)
+    room = 0.0 if max(ends) - min(ends) >= NARROWEST else NARROWEST / 2  # one value, or nearly: an axis all the same
+    ticks = nice_ticks(min(ends) - room, max(ends) + room, about=6)
     low, high = ticks[0], ticks[-1]
 
     def place(value: float) -> float:

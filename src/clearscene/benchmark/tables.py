@@ -92,7 +92,8 @@ def _block(results: Results, card: Card, *, train_set: str | None, test_set: str
         )
         for model, cell in cells
     ]
-    title = f"Trained on {train_set} and tested on {test_set}" if train_set else f"Tested on {test_set}"
+    is_trained = not all(line.is_elsewhere for line in lines) and train_set is not None
+    title = f"Trained on {train_set} and tested on {test_set}" if is_trained else f"Tested on {test_set}"
     return Block(title, tuple(lines))
 
 
