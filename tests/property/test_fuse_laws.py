@@ -83,6 +83,17 @@ def test_a_constant_added_to_all_is_added_to_the_result(name, drawn, constant):
     np.testing.assert_allclose(other, composite + constant, rtol=2e-5, atol=0.2)
 
 
+def test_the_geomedian_of_images_that_are_alike_but_for_rounding_is_theirs():
+    """Distances of next to nothing overflowed in the second derivatives."""
+    weight = np.array([0.7311443, 0.14809223, 0.41445932], np.float32).reshape(3, 1, 1)
+    for value in (-508.0, -511.0, 1023.0, 0.3):
+        stack = np.full((3, 1, 1, 1), value, np.float32)
+        for step in (0.0, 1e-20, 1e-30):
+            stack[1] = np.float32(value + step)
+            composite, _ = METHODS["geomedian"](stack, weight, temperature=1.0)
+            np.testing.assert_allclose(composite, value, rtol=1e-6)
+
+
 @few
 @given(stacks(), st.sampled_from([0.0, 1024.0]), st.randoms(use_true_random=False))
 def test_the_medoid_is_the_image_nearest_to_all_others(drawn, constant, random):

@@ -26,6 +26,8 @@ CLOSE_ENOUGH = 3e-5
 """A pixel is done when Newton's step is less than this part of the spread of its images."""
 SMALLEST_PART = 1e-7
 """Distances below this part of the spread count as this: a point that lies on an image would divide by 0."""
+LEAST_DISTANCE = 1e-12
+"""The same where all images are alike and there is no spread: the powers of what is divided by it stay in float32."""
 RIDGE = 1e-6
 """Added to the diagonal of the second derivatives, as a part of its sum: images on one line have none along it."""
 OVERSHOT = 0.5
@@ -162,7 +164,7 @@ class _Search:
     def _pull(self, away: Floats) -> Floats:
         """Weight by distance (image, pixel)."""
         distance = np.sqrt(np.einsum("ibp,ibp->ip", away, away))
-        floor = np.maximum(SMALLEST_PART * self.spread, np.finfo(away.dtype).tiny)
+        floor = np.maximum(SMALLEST_PART * self.spread, LEAST_DISTANCE)
         return np.asarray(self.weight / np.maximum(distance, floor))
 
     def shares(self) -> Floats:
