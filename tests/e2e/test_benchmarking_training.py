@@ -79,11 +79,7 @@ def test_a_network_is_trained_judged_and_not_trained_again(folder):
 
 @pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="processes of a session are counted in /proc")
 def test_a_run_that_is_ended_leaves_a_checkpoint_and_no_process_behind(folder, tmp_path):
-    text = SUITE.replace("epochs = 1", "epochs = 100000").replace('"set"', f'"{folder / "set"}"')
-    (tmp_path / "suite.toml").write_text(text, encoding="utf-8")
-    command = [sys.executable, "-m", "clearscene", "benchmark", "run", tmp_path / "suite.toml", "--out", tmp_path]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True, text=True) as run:
-        until(lambda: list(tmp_path.glob("trained/*/*/train.csv")) and len(of_session(run.pid)) > 2)
+    with endless_run(folder, tmp_path) as run:
         assert not list(tmp_path.glob("trained/*/*/last.pt")), "one is written every ten minutes"
         run.send_signal(signal.SIGTERM)
         said = run.communicate(timeout=60)[1]
@@ -92,6 +88,27 @@ def test_a_run_that_is_ended_leaves_a_checkpoint_and_no_process_behind(folder, t
     assert "the same command goes on" in said
     assert list(tmp_path.glob("trained/*/*/last.pt"))
     until(lambda: not of_session(run.pid))
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="processes of a session are counted in /proc")
+def test_what_reads_chips_ends_with_a_run_that_is_killed(folder, tmp_path):
+    with endless_run(folder, tmp_path) as run:
+        run.kill()
+    until(lambda: not of_session(run.pid))
+
+
+@contextlib.contextmanager
+def endless_run(folder, out):
+    """A run of the suite that trains, with a process that reads chips; it is killed if the test fails."""
+    text = SUITE.replace("epochs = 1", "epochs = 100000").replace('"set"', f'"{folder / "set"}"')
+    (out / "suite.toml").write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "clearscene", "benchmark", "run", out / "suite.toml", "--out", out]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True, text=True) as run:
+        try:
+            until(lambda: list(out.glob("trained/*/*/train.csv")) and len(of_session(run.pid)) > 3)
+            yield run
+        finally:
+            run.kill()
 
 
 def until(is_so, *, seconds=90):

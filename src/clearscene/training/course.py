@@ -1,7 +1,9 @@
 """What is seen in a training, and in which order."""
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -231,6 +233,15 @@ def _one_thread(_: int) -> None:
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_training, daemon=True).start()
+
+
+def _end_with_training() -> None:
+    """End a worker with the process that it serves, even a killed one: the fork server, which it keeps, tells nobody."""
+    training = multiprocessing.parent_process()
+    if training is not None:
+        training.join()
+        os._exit(1)
 
 
 def _no_chips(sets: Sequence[TrainingSet], split: str) -> DatasetError:
