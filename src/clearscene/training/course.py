@@ -237,7 +237,7 @@ def _one_thread(_: int) -> None:
 
 
 def _end_with_training() -> None:
-    """End a worker with the process that it serves, even a killed one: the fork server, which it keeps, tells nobody."""
+    """End a worker with the process that it serves, even a killed one: the fork server, which it keeps, tells none."""
     training = multiprocessing.parent_process()
     if training is not None:
         training.join()
