@@ -202,6 +202,24 @@ def test_it_starts_from_the_weights_of_another(file, tmp_path, done):
     assert torch.allclose(best["screen.cells.weight"], start["screen.cells.weight"], atol=1e-6)
 
 
+def test_what_is_kept_can_hold_a_share_of_the_start(file, tmp_path, done):
+    sets = [f"run.start_from={done / 'best.pt'}", "run.epochs=1", "optimizer.lr=0.1", "optimizer.ema_decay=0"]
+    keys = ("screen.cells.weight", "screen.cells.bias")
+    train(load_config(file, sets), tmp_path / "all", Silent())
+    train(load_config(file, [*sets, "run.start_share=0.75"]), tmp_path / "part", Silent(2))
+    train(load_config(file, [*sets, "run.start_share=0.75"]), tmp_path / "part", Silent(), resume=True)
+    start = read_checkpoint(done / "best.pt")["weights"]
+    learned, mixed = (read_checkpoint(tmp_path / name / "best.pt")["weights"] for name in ("all", "part"))
+    for key in keys:
+        assert not torch.allclose(learned[key], start[key], atol=1e-3)
+        assert torch.allclose(mixed[key], 0.75 * start[key] + 0.25 * learned[key], atol=1e-5)
+
+
+def test_a_share_of_no_start_is_refused(file, tmp_path):
+    result = clearscene("train", file, "--out", tmp_path, "--set", "run.start_share=0.5", check=2)
+    assert "start_share 0.5 is of the weights of start_from, which is not named" in result.stderr
+
+
 def test_without_gain_it_stops_early(file, tmp_path):
     sets = ["run.patience=1", "run.epochs=50", "run.validate_every=0.25", "optimizer.lr=1e-9", "optimizer.ema_decay=0"]
     outcome = train(load_config(file, sets), tmp_path, Silent())

@@ -185,6 +185,9 @@ class RunConfig(_Section):
     start_from: Path | None = Field(
         default=None, description="A checkpoint of an earlier training: the whole network starts from its weights."
     )
+    start_share: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.0, description="Of the weights of `start_from` in those that are validated and kept."
+    )
     workers: int = Field(default=1, ge=0, le=64, description="Processes that read chips.")
     threads: int | None = Field(default=None, ge=1, description="Of the network on the CPU; default all cores.")
     device: str = Field(default="auto", description="auto, cpu, cuda or cuda:N.")
@@ -197,6 +200,12 @@ class RunConfig(_Section):
     patience: int | None = Field(default=None, ge=1, description="Validations without gain before it stops early.")
     save_minutes: Positive = Field(default=5.0, description="Between checkpoints to resume from.")
     tensorboard: bool = True
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.start_share and self.start_from is None:
+            raise ValueError(f"start_share {self.start_share} is of the weights of start_from, which is not named")
+        return self
 
 
 class TrainConfig(_Section):

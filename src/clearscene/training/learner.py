@@ -20,7 +20,7 @@ from clearscene.training.losses import Losses
 from clearscene.training.mask_losses import MaskLosses
 from clearscene.training.networks.build import build_network
 from clearscene.training.networks.contract import InspectionNetwork
-from clearscene.training.optimizer import Ema, build_optimizer
+from clearscene.training.optimizer import Ema, build_optimizer, lerp_floats
 from clearscene.training.quality_losses import QualityLosses
 from clearscene.training.semantic_scores import SemanticLosses
 
@@ -47,8 +47,10 @@ class Learner:
             torch.set_num_threads(config.run.threads)
         self.network = _on_device(build_network(spec), device)
         start = config.run.start_from
-        if start is not None and not is_resumed:
+        share = config.run.start_share
+        if start is not None and (share or not is_resumed):
             take_weights(self.network, read_checkpoint(start)["weights"], place=start)
+        self._start = {key: value.clone() for key, value in self.network.state_dict().items()} if share else None
         self.ema = Ema(self.network, copy.deepcopy(self.network), config.optimizer.ema_decay)
         self.optimizer = build_optimizer(self.network, config.optimizer)
         self.scaler = self.arithmetic.scaler()
@@ -115,6 +117,20 @@ class Learner:
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
         self.ema.update(self.network)
+
+    @torch.no_grad()
+    def judged(self) -> nn.Module:
+        """What is validated and kept: the mean of the last weights, mixed with those of the start by `run.start_share`.
+
+        Of two minima that one training has led to from the other, points between them can be better than either,
+        above all on images of other kinds than those trained on last (Wortsman et al. 2022, Robust fine-tuning of
+        zero-shot models).
+        """
+        if self._start is None:
+            return self.ema.network
+        mixed = copy.deepcopy(self.ema.network)
+        lerp_floats(mixed.state_dict(), self._start, self.config.run.start_share)
+        return mixed
 
     def _no_number(self, loss: float, batch: Batch, number: int) -> TrainingError:
         lr = self.optimizer.param_groups[0]["lr"]

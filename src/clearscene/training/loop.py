@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
+from torch import nn
 
 from clearscene.errors import TrainingError
 from clearscene.training.checkpoint import BEST, LAST, Progress, read_checkpoint, write_checkpoint
@@ -205,10 +206,11 @@ class Trainer:
         """The monitored value, and 1; or 0 for both when asked to stop."""
         by_set: dict[str, dict[str, float]] = {}
         learner = self.learner
+        network = learner.judged()
         try:
             for title, loader in self.val_loaders.items():
                 by_set[title] = evaluate(
-                    learner.ema.network,
+                    network,
                     _until_asked(batches_of(loader), lambda: reporter.stop_requested),
                     learner.prepare,
                     losses=learner.losses,
@@ -219,7 +221,7 @@ class Trainer:
         value = monitored(by_set, self.monitor)
         is_best = self.progress.is_better(value)
         if is_best:
-            self._keep(value, by_set)
+            self._keep(network, value, by_set)
         self._note(value, by_set)
         reporter.validated(self.progress.step, by_set, is_best=is_best)
         return value, 1.0
@@ -231,10 +233,10 @@ class Trainer:
             self.board.add(f"val/{title}", metrics, step)
         draw_curves(self.out / "curves.png", self.table.rows, self.val_table.rows, monitor=self.monitor)
 
-    def _keep(self, value: float, by_set: dict[str, dict[str, float]]) -> None:
+    def _keep(self, network: nn.Module, value: float, by_set: dict[str, dict[str, float]]) -> None:
         content = {
             "config": self.config.model_dump(mode="json"),
-            "weights": self.learner.ema.network.state_dict(),
+            "weights": network.state_dict(),
             "step": self.progress.step,
             "monitor": self.monitor,
             "value": value,

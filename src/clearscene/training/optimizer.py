@@ -1,12 +1,14 @@
 """AdamW with the weights in their groups, and the mean of the weights that it passes through."""
 
+from collections.abc import Mapping
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from clearscene.training.config import OptimizerConfig
 from clearscene.training.networks.contract import InspectionNetwork
 
-__all__ = ["Ema", "build_optimizer"]
+__all__ = ["Ema", "build_optimizer", "lerp_floats"]
 
 
 def build_optimizer(network: InspectionNetwork, config: OptimizerConfig) -> torch.optim.Optimizer:
@@ -45,7 +47,12 @@ class Ema:
         decay = min(self.decay, (1 + self.n_updates) / (10 + self.n_updates)) if self.decay else 0.0
         self.n_updates += 1
         own, other = self.network.state_dict(), network.state_dict()
-        floats = [key for key, value in own.items() if value.is_floating_point()]
-        torch._foreach_lerp_([own[key] for key in floats], [other[key] for key in floats], 1 - decay)
-        for key in own.keys() - set(floats):
+        for key in own.keys() - lerp_floats(own, other, 1 - decay):
             own[key].copy_(other[key])
+
+
+def lerp_floats(own: Mapping[str, Tensor], other: Mapping[str, Tensor], share: float) -> set[str]:
+    """Move what is no integer of one state towards another in place, all the way by share 1; gives its keys."""
+    floats = [key for key, value in own.items() if value.is_floating_point()]
+    torch._foreach_lerp_([own[key] for key in floats], [other[key] for key in floats], share)
+    return set(floats)
