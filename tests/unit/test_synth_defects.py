@@ -11,6 +11,7 @@ from clearscene.synth.fitting import fitted
 from clearscene.synth.kinds import BY_KIND, KINDS, Rim
 from clearscene.synth.placing import GAP, Footprint, Placement, moved, place
 from clearscene.synth.putting import put
+from clearscene.synth.seam import MIDDLE
 
 
 def picture(height: int, width: int) -> np.ndarray:
@@ -137,6 +138,32 @@ def test_places_keep_apart_and_off_the_collar():
                 apart_rows = max(q.row - p.row - p.height, p.row - q.row - q.height)
                 apart_cols = max(q.col - p.col - p.width, p.col - q.col - q.width)
                 assert max(apart_rows, apart_cols) >= GAP
+
+
+def test_others_lie_beside_a_seam_and_not_on_it():
+    types = frozenset(kind.type for kind in KINDS)
+    placements, _ = place(Footprint(3072, 4096), types=types, seed=4)
+    seams = [p for p in placements if BY_KIND[p.kind].filled < 1]
+    assert {p.type for p in seams} == {"stitching_trace", "misalignment"}
+    beside = 0
+    for seam in seams:
+        assert max(seam.height, seam.width) > 2 * min(seam.height, seam.width)
+        whole = (seam.row, seam.col, seam.row + seam.height, seam.col + seam.width)
+        spare = int((1 - MIDDLE) / 2 * min(seam.height, seam.width))
+        rows, cols = (spare, 0) if seam.width >= seam.height else (0, spare)
+        middle = (whole[0] + rows, whole[1] + cols, whole[2] - rows, whole[3] - cols)
+        for other in placements:
+            if other is seam:
+                continue
+            window = (other.row, other.col, other.row + other.height, other.col + other.width)
+            assert not meet(window, whole if other in seams else middle, gap=GAP - 1)
+            beside += meet(window, whole, gap=0)
+    assert beside > 0
+
+
+def meet(one, other, *, gap):
+    """True if two rectangles of top, left, bottom, right come nearer than a gap."""
+    return all(one[k] - gap < other[k + 2] and other[k] - gap < one[k + 2] for k in (0, 1))
 
 
 def test_a_line_lost_from_side_to_side_leaves_the_collar():

@@ -7,14 +7,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clearscene.synth.degraded import degrade_stored
-from clearscene.synth.misalignment import local_misalignment, misalignment
-from clearscene.synth.seam import Seam, edge_taper, half_width, random_seam
+from clearscene.synth.misalignment import local_misalignment, misalignment, sheet_misalignment
+from clearscene.synth.seam import MIDDLE, Seam, edge_taper, half_width, lengthwise_seam, random_seam
 from clearscene.synth.seam_lookalikes import field_border, illumination_drift
-from clearscene.synth.stitching_trace import ToneStep, local_stitching_trace, step_tone, stitching_trace
+from clearscene.synth.stitching_trace import (
+    ToneStep,
+    local_stitching_trace,
+    sheet_trace,
+    step_tone,
+    stitching_trace,
+)
 from clearscene.synth.tone import DARKEST, Tone, delta_e, fit_tone, mixed, random_tone
 
 FORMS = ("straight", "bent", "corner", "winding")
-GENERATORS = (stitching_trace, local_stitching_trace, misalignment, local_misalignment)
+GENERATORS = (
+    stitching_trace,
+    local_stitching_trace,
+    sheet_trace,
+    misalignment,
+    local_misalignment,
+    sheet_misalignment,
+)
 
 
 def ground(height: int, width: int, n_bands: int = 3, *, seed: int = 3) -> np.ndarray:
@@ -42,6 +55,17 @@ def test_a_seam_has_two_sides_and_its_band_is_its_distance(height: int, width: i
     assert np.array_equal(seam.band(3.0), np.abs(seam.distance) <= 3)
     steps = np.abs(np.diff(seam.distance, axis=1))
     assert steps.max() <= 1.5  # a distance changes by a pixel a pixel
+
+
+@given(st.integers(24, 120), st.integers(24, 120), st.integers(0, 10_000))
+@settings(max_examples=60, deadline=None)
+def test_a_lengthwise_seam_keeps_in_the_middle(height: int, width: int, seed: int) -> None:
+    seam = lengthwise_seam(height, width, rng=np.random.default_rng(seed))
+    across = seam.distance if width >= height else seam.distance.T
+    spare = int((1 - MIDDLE) / 2 * min(height, width))
+    for side in (across[:spare], across[-spare:]):
+        assert (side > 0).all() or (side < 0).all()
+    assert (across[0] > 0).all() != (across[-1] > 0).all()
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -203,7 +227,7 @@ def test_ground_without_texture_shows_no_break() -> None:
     assert result.context is None
 
 
-@pytest.mark.parametrize("generator", [local_stitching_trace, local_misalignment])
+@pytest.mark.parametrize("generator", [local_stitching_trace, local_misalignment, sheet_trace, sheet_misalignment])
 def test_a_local_seam_ends_in_its_window(generator) -> None:
     data, valid = ground(150, 190), np.ones((150, 190), bool)
     result = generator(data, valid, np.random.default_rng(6), 0.8)

@@ -17,6 +17,7 @@ from clearscene.synth import (
     stripe_noise,
 )
 from clearscene.synth.degraded import Degrade
+from clearscene.synth.seam import MIDDLE
 
 __all__ = ["BY_KIND", "CAST", "KINDS", "Kind", "Rim"]
 
@@ -54,6 +55,8 @@ class Kind:
     rim: Rim = Rim.OPEN
     least: float = 0.0
     """Share of the window that the defect should cover; chance is asked again, a few times, until it does."""
+    filled: float = 1.0
+    """Share of the shorter side of the window, in its middle, that other defects keep off; they come later."""
 
 
 def _patch(
@@ -63,15 +66,20 @@ def _patch(
     return Kind(name, type_name, degrade, per_scene, side, side, rim=Rim.INSIDE, least=least)
 
 
+def _sheet_border(name: str, degrade: Degrade) -> Kind:
+    """A seam along its window; the ground on both sides, where tone or place only change slowly, is free for others."""
+    return Kind(name, name, degrade, 2, (560, 700), (1400, 2000), may_turn=True, filled=MIDDLE)
+
+
 KINDS: tuple[Kind, ...] = (
+    _sheet_border("stitching_trace", stitching_trace.sheet_trace),
+    _sheet_border("misalignment", misalignment.sheet_misalignment),
     Kind("lost_line", "missing", missing.lost_line, 1, (1, 2), (0, 0), spans_scene=True),
     Kind("long_stripe", "stripe", stripe_noise.long_stripe, 3, (3, 7), (700, 1500), may_turn=True),
     Kind("cloud_deck", "cloud", cloud.stratus, 1, (550, 900), (700, 1100), may_turn=True, rim=Rim.FADE, least=0.2),
     Kind("cumulus", "cloud", cloud.cumulus, 1, (500, 900), (500, 900), rim=Rim.FADE, least=0.1),
     Kind("thin_cloud", "cloud", cloud_veil.thin_cloud, 1, (450, 800), (500, 900), rim=Rim.FADE, least=0.1),
     Kind("small_cumuli", "cloud", cloud.small_cumuli, 1, (400, 700), (400, 700), rim=Rim.FADE, least=0.03),
-    Kind("stitching_trace", "stitching_trace", stitching_trace.local_stitching_trace, 2, (450, 800), (450, 800)),
-    Kind("misalignment", "misalignment", misalignment.local_misalignment, 2, (400, 750), (400, 750)),
     Kind("cloud_shadow", "shadow", cloud_shadow.cloud_shadow, 1, (350, 600), (350, 600), rim=Rim.FADE, least=0.06),
     Kind("defocus", "blur", blur.defocus, 1, (280, 500), (280, 500), rim=Rim.FADE, least=0.08),
     Kind("motion_blur", "blur", blur.motion_blur, 1, (280, 500), (280, 500), rim=Rim.FADE, least=0.08),
@@ -93,7 +101,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("lost_points", "missing", missing.lost_points, 4, (40, 90), (40, 90)),
     Kind("short_stripes", "stripe", stripe_noise.short_stripes, 6, (40, 90), (90, 220), may_turn=True),
 )
-"""All kinds; the ones that are hardest to place come first."""
+"""All kinds; the ones that others may lie beside come first, then those that are hardest to place."""
 
 CAST: tuple[Kind, ...] = (Kind("cast_shadow", "shadow", cloud_shadow.cloud_shadow, 0, (0, 0), (0, 0)),)
 """What other kinds bring with them, by type: the shadow of a cloud. Never placed by themselves."""

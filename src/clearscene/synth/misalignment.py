@@ -11,10 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearscene.synth.degraded import Data, Degraded, Mask
-from clearscene.synth.seam import Seam, edge_taper, half_width, random_seam, smoothstep
+from clearscene.synth.seam import (
+    DrawSeam,
+    Seam,
+    edge_taper,
+    half_width,
+    lengthwise_seam,
+    random_seam,
+    smoothstep,
+)
 from clearscene.synth.stitching_trace import ToneStep, step_tone
 
-__all__ = ["local_misalignment", "misalignment"]
+__all__ = ["local_misalignment", "misalignment", "sheet_misalignment"]
 
 
 SMALLEST, LARGEST = 0.7, 25.0
@@ -49,6 +57,11 @@ def local_misalignment(data: Data, valid: Mask, rng: np.random.Generator, severi
     return _drawn(data, valid, rng, severity, local=True)
 
 
+def sheet_misalignment(data: Data, valid: Mask, rng: np.random.Generator, severity: float) -> Degraded:
+    """As `local_misalignment`, with a seam along the window, as between two sheets of a mosaic."""
+    return _drawn(data, valid, rng, severity, local=True, draw=lengthwise_seam)
+
+
 @dataclass(frozen=True)
 class _Shift:
     """How far the side ahead of the seam moves against the side behind it."""
@@ -66,14 +79,16 @@ class _Shift:
         return float(np.hypot(self.rows, self.cols))
 
 
-def _drawn(data: Data, valid: Mask, rng: np.random.Generator, severity: float, *, local: bool) -> Degraded:
+def _drawn(
+    data: Data, valid: Mask, rng: np.random.Generator, severity: float, *, local: bool, draw: DrawSeam = random_seam
+) -> Degraded:
     """Draw seams until a break is seen."""
     height, width = valid.shape
     known = data if valid.all() else np.where(valid, data, np.float32(0))
     reliable = np.asarray(cv2.erode(valid.astype(np.uint8), np.ones((5, 5), np.uint8)), np.uint8)
     band_px = half_width(height, width)
     for attempt in range(TRIES):
-        seam = random_seam(height, width, rng=rng)
+        seam = draw(height, width, rng=rng)
         shift, turn = _random_shift(seam, min(height, width), rng, min(1.0, severity + GROWTH * attempt))
         share = edge_taper(height, width) if local else _wavering(height, width, rng)
         moved, touched = _moved(known, reliable, seam, shift=shift, share=share)

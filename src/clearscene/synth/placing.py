@@ -20,6 +20,8 @@ GAP = 14
 TRIES = 400
 SMALLEST_REGION = 110
 """Pixels a side below which no window of a region or a seam shrinks."""
+LONGEST = 0.7
+"""Share of a side of a scene that the window of a seam takes, at most."""
 FILLED = 0.5
 """Most of a scene that the windows of defects cover; defects shrink before they cover more."""
 
@@ -119,9 +121,9 @@ def place(
 ) -> tuple[list[Placement], dict[str, int]]:
     """Choose places for defects; returns them, and how many of each kind found no room.
 
-    Laws: the windows lie at least `GAP` pixels apart; the area holds them, but for lost lines, which
-    go from side to side; the same seed gives the same places. `density` multiplies the number of
-    each kind, of which there is one at least.
+    Laws: the windows lie at least `GAP` pixels apart, but beside a seam, in its window, others may lie;
+    the area holds them, but for lost lines, which go from side to side; the same seed gives the same
+    places. `density` multiplies the number of each kind, of which there is one at least.
 
     Raises:
         OptionError: A type has no generator.
@@ -135,7 +137,7 @@ def place(
     wanted = _counts(types, density * area.height * area.width / REFERENCE_PIXELS, seed)
     shrink = _shrink(wanted, area)
     rng = np.random.default_rng((seed, 3))
-    taken = np.empty((0, 4), np.int64)  # top, left, bottom, right
+    taken = _Taken()
     placed: list[Placement] = []
     no_room: dict[str, int] = {}
     for kind, count in wanted:
@@ -145,7 +147,7 @@ def place(
                 no_room[kind.name] = no_room.get(kind.name, 0) + 1
                 continue
             top, left, height, width = window
-            taken = np.vstack([taken, (top, left, top + height, left + width)])
+            taken.add(kind, *window)
             severity = round(float(rng.random()), 3)
             placed.append(
                 Placement(len(placed) + 1, kind.name, top, left, height, width, severity, int(rng.integers(2**31)))
@@ -155,13 +157,15 @@ def place(
 
 def moved(placement: Placement, area: Area, *, others: Sequence[Placement], attempt: int) -> Placement | None:
     """The same defect at another place that is as far from the others, or None if there is none."""
-    rng = np.random.default_rng((placement.seed, attempt))
-    taken = np.array([(p.row, p.col, p.row + p.height, p.col + p.width) for p in others], np.int64).reshape(-1, 4)
+    rng, kind = np.random.default_rng((placement.seed, attempt)), BY_KIND[placement.kind]
+    taken = _Taken()
+    for other in others:
+        taken.add(BY_KIND[other.kind], other.row, other.col, other.height, other.width)
     for _ in range(TRIES):
         top = int(rng.integers(area.height - placement.height + 1))
         left = int(rng.integers(area.width - placement.width + 1))
         window = Window(left, top, placement.width, placement.height)
-        if area.holds(window, inset=GAP) and not _hits(top, left, placement.height, placement.width, taken):
+        if area.holds(window, inset=GAP) and taken.leaves(kind, top, left, placement.height, placement.width):
             return replace(placement, row=top, col=left)
     return None
 
@@ -185,13 +189,13 @@ def _counts(types: frozenset[str], share: float, seed: int) -> list[tuple[Kind, 
 
 def _shrink(wanted: list[tuple[Kind, int]], area: Area) -> float:
     """Share of its size that a defect keeps: less in a small scene, and where many are to find room."""
-    needed = sum(count * sum(kind.heights) * sum(kind.widths) / 4 for kind, count in wanted)
+    needed = sum(count * kind.filled * sum(kind.heights) * sum(kind.widths) / 4 for kind, count in wanted)
     crowded = np.sqrt(FILLED * area.height * area.width / max(needed, 1.0))
     return float(min(1.0, min(area.height, area.width) / 1500, crowded))
 
 
 def _free_window(
-    kind: Kind, area: Area, taken: NDArray[np.int64], rng: np.random.Generator, *, shrink: float
+    kind: Kind, area: Area, taken: "_Taken", rng: np.random.Generator, *, shrink: float
 ) -> tuple[int, int, int, int] | None:
     """A random (top, left, height, width) that touches nothing, or None after many tries."""
     least = 6 if BY_NAME[kind.type].group is Group.PIXEL else SMALLEST_REGION
@@ -201,6 +205,8 @@ def _free_window(
             height, width = width, height
         if kind.spans_scene:
             width = area.width
+        elif kind.filled < 1:
+            height, width = min(height, int(LONGEST * area.height)), min(width, int(LONGEST * area.width))
         if height > area.height or width > area.width:
             continue
         top = int(rng.integers(area.height - height + 1))
@@ -210,7 +216,7 @@ def _free_window(
             fits = GAP < top < area.height - height - GAP and area.holds(middle, inset=GAP)
         else:
             fits = area.holds(Window(left, top, width, height), inset=GAP)
-        if fits and not _hits(top, left, height, width, taken):
+        if fits and taken.leaves(kind, top, left, height, width):
             return top, left, height, width
     return None
 
@@ -221,11 +227,42 @@ def _side(sides: tuple[int, int], rng: np.random.Generator, *, shrink: float, le
     return length if high <= 8 else max(least, round(length * shrink))  # the width of a line stays
 
 
-def _hits(top: int, left: int, height: int, width: int, taken: NDArray[np.int64]) -> bool:
+class _Taken:
+    """Where defects lie already, rectangles (n, 4) of top, left, bottom, right."""
+
+    def __init__(self) -> None:
+        self._kept_off = np.empty((0, 4), np.int64)
+        """What no other defect may touch."""
+        self._around = np.empty((0, 4), np.int64)
+        """Windows of seams, beside which others may lie, but no other seam."""
+
+    def add(self, kind: Kind, top: int, left: int, height: int, width: int) -> None:
+        """Take a window."""
+        self._kept_off = np.vstack([self._kept_off, _kept_off(kind, top, left, height, width)])
+        if kind.filled < 1:
+            self._around = np.vstack([self._around, (top, left, top + height, left + width)])
+
+    def leaves(self, kind: Kind, top: int, left: int, height: int, width: int) -> bool:
+        """True if a defect of that kind may take a window."""
+        if kind.filled < 1 and _hits((top, left, top + height, left + width), self._around):
+            return False
+        return not _hits(_kept_off(kind, top, left, height, width), self._kept_off)
+
+
+def _kept_off(kind: Kind, top: int, left: int, height: int, width: int) -> tuple[int, int, int, int]:
+    """The part of a window that others keep off: all of it, or the middle along its longer side."""
+    spare = int((1 - kind.filled) / 2 * min(height, width))
+    rows, cols = (spare, 0) if width >= height else (0, spare)
+    return top + rows, left + cols, top + height - rows, left + width - cols
+
+
+def _hits(one: tuple[int, int, int, int], others: NDArray[np.int64]) -> bool:
+    """True if a rectangle comes nearer than `GAP` to one of the others."""
+    top, left, bottom, right = one
     near = (
-        (taken[:, 0] < top + height + GAP)
-        & (taken[:, 2] > top - GAP)
-        & (taken[:, 1] < left + width + GAP)
-        & (taken[:, 3] > left - GAP)
+        (others[:, 0] < bottom + GAP)
+        & (others[:, 2] > top - GAP)
+        & (others[:, 1] < right + GAP)
+        & (others[:, 3] > left - GAP)
     )
     return bool(near.any())

@@ -10,15 +10,19 @@ that both sides are known everywhere:
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Seam", "edge_taper", "half_width", "random_seam", "smoothstep"]
+__all__ = ["MIDDLE", "DrawSeam", "Seam", "edge_taper", "half_width", "lengthwise_seam", "random_seam", "smoothstep"]
 
 Plane = NDArray[np.float32]
 """(row, col)."""
+
+MIDDLE = 0.25
+"""Share of the shorter side of a window in which a lengthwise seam keeps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +43,14 @@ class Seam:
     def flipped(self) -> "Seam":
         """The same line with its sides exchanged."""
         return Seam(-self.distance, self.angle_deg, self.form)
+
+
+class DrawSeam(Protocol):
+    """Draws a seam into a window of that height and width."""
+
+    def __call__(self, height: int, width: int, *, rng: np.random.Generator) -> Seam:
+        """Both sides are present."""
+        ...
 
 
 def half_width(height: int, width: int) -> float:
@@ -62,6 +74,24 @@ def random_seam(height: int, width: int, *, rng: np.random.Generator, form: str 
         knots, heights = _line(form, float(np.hypot(height, width)), min(height, width), rng)
         distance = _signed_distance(across > np.interp(along, knots, heights))
     seam = Seam(distance.astype(np.float32), _half_turn(angle), form)
+    return seam.flipped() if rng.random() < 0.5 else seam
+
+
+def lengthwise_seam(height: int, width: int, *, rng: np.random.Generator) -> Seam:
+    """Draw a seam along the longer side of a window, straight or bent a little, as between two sheets of a mosaic.
+
+    Law: it keeps in the `MIDDLE` of the window.
+    """
+    form = str(rng.choice(["straight", "bent"], p=[0.7, 0.3]))
+    long, short = max(height, width), min(height, width)
+    steepest = float(np.rad2deg(np.arctan(0.3 * MIDDLE * short / long)))
+    angle = (0.0 if width >= height else 90.0) + float(rng.uniform(-steepest, steepest))
+    middle = np.array([height, width]) / 2 + rng.uniform(-0.15, 0.15) * MIDDLE * short
+    along, across = _frame(height, width, middle, angle)
+    if form == "bent":
+        across -= np.interp(along, *_bends(long, long, steepest, rng)).astype(np.float32)
+    distance = np.where(across == 0, np.float32(1e-3), across).astype(np.float32)
+    seam = Seam(distance, _half_turn(angle), form)
     return seam.flipped() if rng.random() < 0.5 else seam
 
 
@@ -100,11 +130,18 @@ def _line(
         knots = np.arange(-reach, reach + 1, size * rng.uniform(0.05, 0.12))
         heights = rng.normal(0, 1, len(knots)) * size * rng.uniform(0.012, 0.04)
         heights += np.cumsum(rng.normal(0, size * 0.02, len(knots)))
-    else:
-        n_bends = int(rng.integers(1, 4))
-        knots = np.sort(np.concatenate([[-reach, reach], rng.uniform(-0.4, 0.4, n_bends) * size]))
-        slopes = np.tan(np.deg2rad(rng.uniform(-38, 38, n_bends + 1)))
-        heights = np.concatenate([[0.0], np.cumsum(np.diff(knots) * slopes)])
+        return knots, heights - np.interp(0.0, knots, heights)
+    return _bends(reach, size, 38.0, rng)
+
+
+def _bends(
+    reach: float, size: float, steepest_deg: float, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Knots and heights of a line through (0, 0) of two to four straight pieces, none of them steeper than this."""
+    n_bends = int(rng.integers(1, 4))
+    knots = np.sort(np.concatenate([[-reach, reach], rng.uniform(-0.4, 0.4, n_bends) * size]))
+    slopes = np.tan(np.deg2rad(rng.uniform(-steepest_deg, steepest_deg, n_bends + 1)))
+    heights = np.concatenate([[0.0], np.cumsum(np.diff(knots) * slopes)])
     return knots, heights - np.interp(0.0, knots, heights)
 
 

@@ -10,10 +10,18 @@ import cv2
 import numpy as np
 
 from clearscene.synth.degraded import Data, Degraded, Mask
-from clearscene.synth.seam import Seam, edge_taper, half_width, random_seam, smoothstep
+from clearscene.synth.seam import (
+    DrawSeam,
+    Seam,
+    edge_taper,
+    half_width,
+    lengthwise_seam,
+    random_seam,
+    smoothstep,
+)
 from clearscene.synth.tone import delta_e, fit_tone, mixed, random_tone
 
-__all__ = ["ToneStep", "local_stitching_trace", "step_tone", "stitching_trace"]
+__all__ = ["ToneStep", "local_stitching_trace", "sheet_trace", "step_tone", "stitching_trace"]
 
 
 FAINT, STRONG = 2.0, 20.0
@@ -43,6 +51,11 @@ def stitching_trace(data: Data, valid: Mask, rng: np.random.Generator, severity:
 def local_stitching_trace(data: Data, valid: Mask, rng: np.random.Generator, severity: float) -> Degraded:
     """As `stitching_trace`, and the step is gone at the border of the window: for one part of a large scene."""
     return _drawn(data, valid, rng, severity, local=True)
+
+
+def sheet_trace(data: Data, valid: Mask, rng: np.random.Generator, severity: float) -> Degraded:
+    """As `local_stitching_trace`, with a seam along the window, as between two sheets of a mosaic."""
+    return _seamed(data, valid, rng, severity, local=True, draw=lengthwise_seam)
 
 
 @dataclass(frozen=True)
@@ -105,13 +118,15 @@ def _drawn(data: Data, valid: Mask, rng: np.random.Generator, severity: float, *
     return Degraded(other.data, result.mask | other.mask, told, context=result.context | other.context)
 
 
-def _seamed(data: Data, valid: Mask, rng: np.random.Generator, severity: float, *, local: bool) -> Degraded:
+def _seamed(
+    data: Data, valid: Mask, rng: np.random.Generator, severity: float, *, local: bool, draw: DrawSeam = random_seam
+) -> Degraded:
     """Draw seams until one shows."""
     height, width = valid.shape
     taper = edge_taper(height, width) if local else None
     band_px, roughness = half_width(height, width), _roughness(data, valid)
     for _ in range(TRIES):
-        seam = random_seam(height, width, rng=rng)
+        seam = draw(height, width, rng=rng)
         step = _random_step(min(valid.shape), rng, severity, roughness=roughness, local=local)
         result, touched, reached = step_tone(data, valid, seam, step=step, rng=rng, taper=taper)
         mask = seam.band(band_px) & valid
