@@ -1,4 +1,4 @@
-"""Make the picture of the README from a generated scene: the scene beside what inspection drew on it.
+"""Make the picture of the README from the scene of `clearscene demo`: the scene beside what inspection drew on it.
 
 python scripts/readme_picture.py
 """
@@ -27,7 +27,7 @@ def main() -> None:
     """Draw the picture and write it."""
     with tempfile.TemporaryDirectory() as folder:
         scene, run = Path(folder) / "scene.tif", Path(folder) / "run"
-        make_scene(SceneSpec(2048, 2730, seed=5, defects=frozenset(BY_NAME)), scene)
+        make_scene(SceneSpec(3072, 4096, seed=1, defects=frozenset(BY_NAME)), scene)
         inspect_scene(scene, run, prepare(InspectOptions()))
         with open_scene(scene) as source:
             height = round(WIDTH * source.grid.height / source.grid.width)
