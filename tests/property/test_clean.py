@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from clearscene.grid import Grid, windows
 from clearscene.inspection import class_map
-from clearscene.inspection.clean import Cleaning, clean, smallest_area, sure_regions
+from clearscene.inspection.clean import Cleaning, clean, smallest_area, sure_regions, without_lost
 from clearscene.runs import Runs
 
 sizes = st.tuples(st.integers(3, 20), st.integers(3, 25))
@@ -119,3 +119,17 @@ def test_sure_regions_are_kept_whole_and_the_others_dropped_whatever_the_windows
 def test_where_no_mean_is_asked_for_nothing_is_dropped(mask):
     found = Runs.from_mask(mask, np.full(mask.shape, 0.1, np.float32))
     assert np.array_equal(sure_regions(found, 0.0).to_mask(Grid(*mask.shape).window), mask)
+
+
+@given(st.tuples(sizes).flatmap(lambda size: st.tuples(bools(size[0]), bools(size[0]))))
+def test_a_region_of_which_half_is_lost_is_dropped_whole(masks):
+    mask, lost = masks
+    kept = without_lost(Runs.from_mask(mask), Runs.from_mask(lost)).to_mask(Grid(*mask.shape).window)
+
+    labels, n = ndimage.label(mask, np.ones((3, 3)))
+    for k in range(1, n + 1):
+        region = labels == k
+        is_lost = np.count_nonzero(region & lost) >= 0.5 * np.count_nonzero(region)
+        assert kept[region].any() != is_lost
+        assert kept[region].all() != is_lost
+    assert not (kept & ~mask).any()

@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from clearscene.grid import Grid
 from clearscene.runs import Components, Runs, measure
 
-__all__ = ["Cleaning", "Regions", "clean", "smallest_area", "sure_regions"]
+__all__ = ["Cleaning", "Regions", "clean", "smallest_area", "sure_regions", "without_lost"]
+
+MOSTLY = 0.5
+"""Share of a region that is lost pixels, from which on it is nothing else."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,21 @@ def sure_regions(detected: Runs, least: float) -> Runs:
         return detected
     labels = detected.label()
     return detected.take((measure(detected, labels).confidences >= least)[labels])
+
+
+def without_lost(detected: Runs, lost: Runs) -> Runs:
+    """The connected pixels that are not mostly lost: a block that is white, black or without a band is no cloud.
+
+    A model sees color, and takes such blocks for cloud, shadow or overflow; the rule for lost pixels is exact.
+    Law: a region is kept whole or not at all, and one that holds no lost pixel is kept.
+    """
+    shared = detected.intersection(lost)
+    if not len(shared):
+        return detected
+    labels = detected.label()
+    areas = np.bincount(labels, detected.lengths)
+    covered = np.bincount(labels[detected.find(shared.rows, shared.starts)], shared.lengths, len(areas))
+    return detected.take((covered < MOSTLY * areas)[labels])
 
 
 def clean(

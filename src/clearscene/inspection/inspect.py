@@ -12,7 +12,7 @@ from uuid import uuid4
 from clearscene import __version__
 from clearscene.errors import ClearsceneError, OptionError, OutputError
 from clearscene.inspection.charging import Extent, Rest
-from clearscene.inspection.clean import Regions, clean
+from clearscene.inspection.clean import Regions, clean, without_lost
 from clearscene.inspection.describe import (
     count_pixels,
     describe_rule,
@@ -35,7 +35,7 @@ from clearscene.inspection.scoring import judge_readability, score_findings, typ
 from clearscene.inspection.seams import SceneSearch, searches_for
 from clearscene.inspection.standard import Standard, load_standard, standard_text
 from clearscene.inspection.summary import summarize
-from clearscene.inspection.taxonomy import BY_ID, BY_NAME, DefectType
+from clearscene.inspection.taxonomy import BY_ID, BY_NAME, DefectType, Group
 from clearscene.inspection.timing import Stopwatch, peak_memory_mb
 from clearscene.inspection.units import Unit, count_inspected, parse_units, rest_by_unit, score_units, units_of_centers
 from clearscene.inspection.viewer import SceneViewer
@@ -212,22 +212,29 @@ class _Job:
             )
 
     def _regions(self, detection: Detection, seams: Mapping[int, Runs], learned: Learned | None) -> dict[int, Regions]:
-        """Clean the mask of every type; see `clean`."""
-        grid, inside, rules = self.scene.grid, detection.inspected, self.inspector.rules
+        """Clean the mask of every type; see `clean`. What the model takes for something else may be lost pixels."""
+        inside = detection.inspected
         found = {BY_NAME[name].id: runs for name, runs in detection.found.items()}
         found |= {type_id: runs.intersection(inside) for type_id, runs in seams.items()}
+        regions = {type_id: self._cleaned(type_id, runs, inside) for type_id, runs in found.items()}
         if learned is not None:
-            found |= {type_id: runs.intersection(inside) for type_id, runs in learned.found.items()}
-        return {
-            type_id: clean(
-                runs,
-                self.inspector.standard.cleaning(BY_ID[type_id], valid=inside.area, grid=grid),
-                inside=inside,
-                grid=grid,
-                accept=rules[BY_ID[type_id].name].accept if BY_ID[type_id].name in rules else None,
-            )
-            for type_id, runs in found.items()
-        }
+            missing = regions.get(BY_NAME["missing"].id)
+            lost = Runs.empty() if missing is None else missing.detected
+            for type_id, runs in learned.found.items():
+                whole = runs.intersection(inside)
+                seen = whole if BY_ID[type_id].group is Group.PIXEL else without_lost(whole, lost)
+                regions[type_id] = self._cleaned(type_id, seen, inside)
+        return regions
+
+    def _cleaned(self, type_id: int, runs: Runs, inside: Runs) -> Regions:
+        grid, kind, rules = self.scene.grid, BY_ID[type_id], self.inspector.rules
+        return clean(
+            runs,
+            self.inspector.standard.cleaning(kind, valid=inside.area, grid=grid),
+            inside=inside,
+            grid=grid,
+            accept=rules[kind.name].accept if kind.name in rules else None,
+        )
 
     def _draw(self, regions: Mapping[int, Regions], detection: Detection) -> tuple[list[Drawn], dict[str, Rest]]:
         return list_findings(
