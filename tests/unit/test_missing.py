@@ -130,6 +130,15 @@ def test_a_band_lost_over_the_whole_scene_is_found() -> None:
     assert found(view_of(data)).all()
 
 
+def test_a_band_that_is_overexposed_is_not_lost() -> None:
+    glare = cv2.GaussianBlur(np.random.default_rng(4).normal(0, 1, (210, 330)), (0, 0), 40)
+    glare = 220 + 90 * (glare - glare.min()) / np.ptp(glare)
+    data = ground()
+    data[2] = np.clip(data[2] - 110 + glare, 0, 255)
+    assert (data[2] == 255).mean() > 0.3
+    assert found(view_of(data)).sum() == 0
+
+
 def test_blue_water_that_is_black_in_red_is_no_lost_band() -> None:
     data, water = ground(), np.zeros((210, 330), np.bool_)
     water[40:120, 60:200] = True

@@ -37,8 +37,9 @@ def lost_bands(
     for band, color, dead, region in _dead_runs(view, min_run):
         calm = _is_undisturbed(view, region, dead, np.delete(np.arange(len(view.data)), band))
         against |= region & ~calm
-        # Without edge or black and white in reach the whole neighborhood is dead: that speaks for itself.
-        speaks = pool(flat.astype(np.float32), FAR) == 0
+        # Without edge or black and white in reach the whole neighborhood is dead, which speaks for itself of a band
+        # that is black; one that is white all over is overexposed.
+        speaks = (pool(flat.astype(np.float32), FAR) == 0) & (color == 0)
         targets.append((band, Target(region & calm, color, least[color > 0], dead | flat, speaks)))
     return targets, against
 
