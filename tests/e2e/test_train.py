@@ -215,6 +215,13 @@ def test_what_is_kept_can_hold_a_share_of_the_start(file, tmp_path, done):
         assert torch.allclose(mixed[key], 0.75 * start[key] + 0.25 * learned[key], atol=1e-5)
 
 
+def test_the_start_of_which_a_share_is_kept_stays_the_same(file, tmp_path, done):
+    share = ["run.start_share=0.5", "run.epochs=1"]
+    train(load_config(file, [f"run.start_from={done / 'best.pt'}", *share]), tmp_path, Silent(2))
+    with pytest.raises(TrainingError, match=r"run.start_from"):
+        train(load_config(file, [f"run.start_from={done / 'last.pt'}", *share]), tmp_path, Silent(), resume=True)
+
+
 def test_a_share_of_no_start_is_refused(file, tmp_path):
     result = clearscene("train", file, "--out", tmp_path, "--set", "run.start_share=0.5", check=2)
     assert "start_share 0.5 is of the weights of start_from, which is not named" in result.stderr

@@ -106,7 +106,8 @@ def _check_same(config: TrainConfig, before: Mapping[str, Any], *, place: Path) 
         TrainingError: The config differs in keys that decide what is learned.
     """
     new, old = _flat(_deciding(config)), _flat(_deciding(parse_config(before, place=str(place))))
-    changed = sorted(key for key in new.keys() | old.keys() if new.get(key) != old.get(key) and key not in FREE)
+    free = FREE - {"run.start_from"} if config.run.start_share else FREE  # a share of these weights is kept to the end
+    changed = sorted(key for key in new.keys() | old.keys() if new.get(key) != old.get(key) and key not in free)
     if changed:
         key = changed[0]
         raise TrainingError(
