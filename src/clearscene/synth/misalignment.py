@@ -11,15 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearscene.synth.degraded import Data, Degraded, Mask
-from clearscene.synth.seam import (
-    DrawSeam,
-    Seam,
-    edge_taper,
-    half_width,
-    lengthwise_seam,
-    random_seam,
-    smoothstep,
-)
+from clearscene.synth.seam import DrawSeam, Seam, edge_taper, half_width, lengthwise_seam, random_seam, smoothstep
 from clearscene.synth.stitching_trace import ToneStep, step_tone
 
 __all__ = ["local_misalignment", "misalignment", "sheet_misalignment"]

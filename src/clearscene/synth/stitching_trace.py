@@ -10,15 +10,7 @@ import cv2
 import numpy as np
 
 from clearscene.synth.degraded import Data, Degraded, Mask
-from clearscene.synth.seam import (
-    DrawSeam,
-    Seam,
-    edge_taper,
-    half_width,
-    lengthwise_seam,
-    random_seam,
-    smoothstep,
-)
+from clearscene.synth.seam import DrawSeam, Seam, edge_taper, half_width, lengthwise_seam, random_seam, smoothstep
 from clearscene.synth.tone import delta_e, fit_tone, mixed, random_tone
 
 __all__ = ["ToneStep", "local_stitching_trace", "sheet_trace", "step_tone", "stitching_trace"]
