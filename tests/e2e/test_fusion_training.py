@@ -53,10 +53,11 @@ def places(folder):
     return folder
 
 
-def trained(place, network, chips, more=""):
+def trained(place, network, chips, more="", *, start_from=None, name="run"):
     (place / "config.toml").write_text(CONFIG.format(chips=chips, network=network, more=more))
-    clearscene("train", place / "config.toml", "--out", place / "run", "--quiet", check=0)
-    return place / "run"
+    start = ("--set", f"run.start_from={start_from}") if start_from else ()
+    clearscene("train", place / "config.toml", "--out", place / name, *start, "--quiet", check=0)
+    return place / name
 
 
 def exported(run, place, name):
@@ -112,6 +113,16 @@ def test_quality_learns_from_generated_defects_and_fuses(tmp_path):
     item = json.loads((model / "mlm.json").read_text())
     assert item["properties"]["mlm:output"][0]["tasks"] == ["regression"]
     fuses(model, tmp_path)
+
+
+def test_quality_starts_from_a_network_for_cloud_masks(tmp_path, caplog):
+    chips = make_mask_chips(tmp_path / "chips")
+    mask = trained(tmp_path, 'kind = "mask"\nweights = "none"', chips, name="mask")
+    slim = 'kind = "quality"\nname = "slim"\nweights = "none"'
+    assert "random numbers" not in caplog.text
+    run = trained(tmp_path, slim, chips, start_from=mask / "best.pt")
+    assert "so these start from random numbers: refine.pixels.weight, refine.pixels.bias" in caplog.text
+    fuses(exported(run, tmp_path, "slim"), tmp_path)
 
 
 def test_other_classes_and_other_chips_are_refused(tmp_path):

@@ -1,6 +1,7 @@
 """Parts of the training for fusing: networks, losses, batches, what quality is taught."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from torch.nn import functional  # noqa: E402
 
 from clearscene.errors import TrainingError  # noqa: E402
 from clearscene.training import quality_chips  # noqa: E402
+from clearscene.training.checkpoint import take_fitting  # noqa: E402
 from clearscene.training.chips import Batch, Place  # noqa: E402
 from clearscene.training.config import RunConfig, ScheduleConfig, parse_config  # noqa: E402
 from clearscene.training.device import Arithmetic  # noqa: E402
@@ -123,10 +125,25 @@ def test_fusing_is_the_mean_by_the_softmax_of_quality():
     torch.testing.assert_close(result, 0.25 * images[:, 0] + 0.75 * images[:, 1])
 
 
-@pytest.mark.parametrize(("name", "size"), [("half", 16), ("full", 32)])
+@pytest.mark.parametrize(("name", "size"), [("half", 16), ("full", 32), ("slim", 16)])
 def test_the_quality_network_reads_four_bands(name, size):
-    network = build_network(NetworkSpec(kind="quality", name=name)).eval()
+    network = build_network(NetworkSpec(kind="quality", name=name, weights="none")).eval()
     assert network(torch.rand(1, 4, 32, 32)).pixels.shape == (1, 1, size, size)
+    assert 2 * sum(parameter.numel() for parameter in network.parameters()) < 3_000_000, "bytes as float16"
+
+
+def test_the_slim_network_is_that_of_cloud_masks_but_for_its_ends():
+    mask = build_network(NetworkSpec(kind="mask", weights="none")).eval()
+    quality = build_network(NetworkSpec(kind="quality", name="slim", weights="none")).eval()
+    new = take_fitting(quality, mask.state_dict(), place=Path("mask.pt"))
+    assert new == ["refine.pixels.weight", "refine.pixels.bias"]
+    assert torch.equal(quality.encoder.body.blocks[4][2].conv_pw.weight, mask.encoder.body.blocks[4][2].conv_pw.weight)
+
+
+def test_a_start_from_another_network_is_refused():
+    half = build_network(NetworkSpec(kind="quality", name="half"))
+    with pytest.raises(TrainingError, match="weights are not there in the same shape"):
+        take_fitting(build_network(NetworkSpec(kind="mask", weights="none")), half.state_dict(), place=Path("half.pt"))
 
 
 def test_other_names_are_refused():

@@ -14,10 +14,21 @@ from clearscene.training.config import TrainConfig, parse_config
 from clearscene.training.networks.build import build_network
 from clearscene.training.networks.contract import InspectionNetwork
 
-__all__ = ["BEST", "LAST", "Progress", "load_checkpoint", "read_checkpoint", "take_weights", "write_checkpoint"]
+__all__ = [
+    "BEST",
+    "LAST",
+    "Progress",
+    "load_checkpoint",
+    "read_checkpoint",
+    "take_fitting",
+    "take_weights",
+    "write_checkpoint",
+]
 
 BEST, LAST = "best.pt", "last.pt"
 FORMAT = 1
+MOST_NEW = 0.1
+"""Share of a network's weights that may be new where it starts from those of another."""
 
 
 @dataclass
@@ -123,3 +134,24 @@ def take_weights(network: nn.Module, weights: dict[str, Tensor], *, place: Path)
     except RuntimeError as error:
         reason = " ".join(str(error).split())
         raise TrainingError(f"{place} does not fit the network of its config: {reason:.300}") from error
+
+
+def take_fitting(network: nn.Module, weights: dict[str, Tensor], *, place: Path) -> list[str]:
+    """Load the weights that the network has in the same shape; gives the names of its own that it starts without.
+
+    So a network can start from one that answers something else.
+
+    Raises:
+        TrainingError: More than a tenth of its own are not there: it is another network.
+    """
+    own = network.state_dict()
+    fitting = {key: value for key, value in weights.items() if key in own and own[key].shape == value.shape}
+    new = [key for key in own if key not in fitting]
+    if len(new) > MOST_NEW * len(own):
+        raise TrainingError(
+            f"{place} does not fit the network of its config: {len(new)} of {len(own)} weights are not there in the"
+            f" same shape, such as {new[0]}.",
+            hint="run.start_from takes a checkpoint of the same network, or of one that differs in its last layers.",
+        )
+    network.load_state_dict(fitting, strict=False)
+    return new

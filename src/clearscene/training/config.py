@@ -183,7 +183,9 @@ class RunConfig(_Section):
     batch_size: int = Field(default=16, ge=1, description="On each device.")
     accumulate: int = Field(default=1, ge=1, description="Batches that make one step.")
     start_from: Path | None = Field(
-        default=None, description="A checkpoint of an earlier training: the whole network starts from its weights."
+        default=None,
+        description="A checkpoint of an earlier training: the network starts from its weights, but for some of the "
+        "last layers where these answer something else.",
     )
     start_share: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.0, description="Of the weights of `start_from` in those that are validated and kept."

@@ -1,9 +1,11 @@
 """The network and all that makes it learn: averaged weights, optimizer, losses, precision."""
 
 import copy
+import logging
 import math
 from collections.abc import Iterator
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from clearscene.errors import TrainingError
-from clearscene.training.checkpoint import read_checkpoint, take_weights
+from clearscene.training.checkpoint import read_checkpoint, take_fitting, take_weights
 from clearscene.training.chips import Batch
 from clearscene.training.config import TrainConfig
 from clearscene.training.device import Arithmetic, Team
@@ -25,6 +27,8 @@ from clearscene.training.quality_losses import QualityLosses
 from clearscene.training.semantic_scores import SemanticLosses
 
 __all__ = ["Learner"]
+
+logger = logging.getLogger(__name__)
 
 AnyLosses = Losses | MaskLosses | QualityLosses | SemanticLosses | FusionLosses
 
@@ -49,7 +53,7 @@ class Learner:
         start = config.run.start_from
         share = config.run.start_share
         if start is not None and (share or not is_resumed):
-            take_weights(self.network, read_checkpoint(start)["weights"], place=start)
+            self._start_from(start)
         self._start = {key: value.clone() for key, value in self.network.state_dict().items()} if share else None
         self.ema = Ema(self.network, copy.deepcopy(self.network), config.optimizer.ema_decay)
         self.optimizer = build_optimizer(self.network, config.optimizer)
@@ -58,6 +62,15 @@ class Learner:
         self._model = _parallel(self.network.train(), team, device)
         self._mean = torch.tensor(config.network.mean, device=device)[None, :, None, None]
         self._std = torch.tensor(config.network.std, device=device)[None, :, None, None]
+
+    def _start_from(self, path: Path) -> None:
+        """Take over the weights of another training; all of them where a share of them is kept."""
+        weights = read_checkpoint(path)["weights"]
+        if self.config.run.start_share:
+            take_weights(self.network, weights, place=path)
+        elif new := take_fitting(self.network, weights, place=path):
+            names = ", ".join(new[:4]) + (", ..." if len(new) > 4 else "")
+            logger.warning("Not in %s, so these start from random numbers: %s.", path, names)
 
     def prepare(self, batch: Batch) -> tuple[Tensor, Batch]:
         """The normalized image (n, band, h, w) on the device, and the rest there too."""

@@ -1,7 +1,7 @@
 """Build a network from its section of the config, or from a checkpoint."""
 
 from clearscene.training.networks.contract import InspectionNetwork
-from clearscene.training.networks.spec import NetworkSpec
+from clearscene.training.networks.spec import SLIM, NetworkSpec
 
 __all__ = ["build_network"]
 
@@ -25,6 +25,10 @@ def build_network(spec: NetworkSpec) -> InspectionNetwork:
         from clearscene.training.networks.semantic import Semantic
 
         return Semantic(spec)
+    if spec.kind == "quality" and spec.name == SLIM:
+        from clearscene.training.networks.mask import SlimQuality
+
+        return SlimQuality(spec)
     if spec.kind in ("fusion", "quality"):
         from clearscene.training.networks.fusion import FusionPair, QualityNetwork
 

@@ -31,11 +31,11 @@ SWINS = {
 SCREENS = ("resnet50", *SWINS)
 UNETS = {"unet": "unet", "unetplusplus": "unetplusplus", "fpn": "fpn", "deeplabv3plus": "deeplabv3plus"}
 """Names of segmentation-models-pytorch."""
-FUSION_NAMES = {"fusion": ("quarter-unet",), "quality": ("half", "full")}
-"""Networks of fusion: the published pair; a quality network on features of half the size, or as published."""
-FUSION_CLASSES = ("building", "road", "background")
 SLIM = "slim"
 """The name of our own networks."""
+FUSION_NAMES = {"fusion": ("quarter-unet",), "quality": ("half", "full", SLIM)}
+"""Networks of fusion: the published pair; a quality network on features of half the size, as published, or ours."""
+FUSION_CLASSES = ("building", "road", "background")
 SEGMENTERS = (*(f"segformer-b{number}" for number in range(6)), "mobilenetv2", *UNETS)
 
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
@@ -62,7 +62,7 @@ class NetworkSpec(BaseModel):
         default="slim",
         description="two-head, mask: slim; screening: resnet50, swinv2-base, swinv2-small, swinv2-tiny, swin-tiny or "
         "a name of timm as timm:NAME; segmentation: segformer-b0 to -b5, mobilenetv2, unet, unetplusplus, fpn, "
-        "deeplabv3plus; semantic: slim or a name of `clearscene benchmark networks`.",
+        "deeplabv3plus; quality: half, full or slim; semantic: slim or a name of `clearscene benchmark networks`.",
     )
     form: Literal["paper", "benchmark", "semantic"] = Field(
         default="paper", description="Of semantic networks with several; `clearscene benchmark networks` lists them."
@@ -104,7 +104,8 @@ class NetworkSpec(BaseModel):
         if isinstance(values, dict) and values.get("kind") == "semantic":
             return _semantic_defaults(values)
         if isinstance(values, dict) and values.get("kind") in FUSION_NAMES:
-            return {"name": FUSION_NAMES[values["kind"]][0], "classes": FUSION_CLASSES, "weights": "none", **values}
+            weights = "imagenet" if values.get("name") == SLIM else "none"
+            return {"name": FUSION_NAMES[values["kind"]][0], "classes": FUSION_CLASSES, "weights": weights, **values}
         if not isinstance(values, dict) or {"mean", "std"} & values.keys():
             return values
         name, encoder = str(values.get("name", "")), str(values.get("encoder", "tf_efficientnet_lite0"))

@@ -90,17 +90,18 @@ class ScreenHead(nn.Module):
 
 
 class Merging(nn.Module):
-    """Features at strides 32 to 4, each brought to one width, enlarged and added on the way down."""
+    """Features at the strides of `channels`, each brought to one width, enlarged and added from the last one on."""
 
     def __init__(self, channels: dict[int, int], width: int) -> None:
         super().__init__()
-        self.sides = nn.ModuleDict({stride_key(s): ConvNorm(channels[s], width, 1) for s in STRIDES})
-        self.mixes = nn.ModuleDict({stride_key(s): separable(width, width) for s in STRIDES})
+        self.strides = tuple(sorted(channels))
+        self.sides = nn.ModuleDict({stride_key(s): ConvNorm(channels[s], width, 1) for s in self.strides})
+        self.mixes = nn.ModuleDict({stride_key(s): separable(width, width) for s in self.strides})
 
     def forward(self, features: dict[str, Tensor]) -> Tensor:
-        """To (n, width, h / 4, w / 4)."""
+        """To (n, width, row, col) at the smallest stride."""
         merged: Tensor | None = None
-        for stride in reversed(STRIDES):
+        for stride in reversed(self.strides):
             side = self.sides[stride_key(stride)](features[stride_key(stride)])
             merged = self.mixes[stride_key(stride)](side if merged is None else side + _enlarged(merged, side))
         assert merged is not None
