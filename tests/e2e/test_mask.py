@@ -244,6 +244,23 @@ def test_other_resolutions_keep_the_grid(tmp_path, model, option):
     assert read_report(tmp_path / "out" / "scene_mask.json").options[option[2:]] == "yes"
 
 
+@pytest.mark.usefixtures("shipped_model")
+def test_pixels_of_30_m_are_looked_at_at_twice_the_resolution(tmp_path):
+    transform = TRANSFORM * TRANSFORM.scale(3)
+    scene = write_scene(tmp_path / "scene.tif", stored(cloudy()[0]), crs=CRS.from_epsg(32632), transform=transform)
+    chances = {}
+    for option in ((), ("--fine",), ("--no-fine",)):
+        out = tmp_path / "-".join(("out", *option))
+        words = ("--bands", NAMES, "--scale", "0.0001", "--confidence", "--device", "cpu", "--workers", "1", *option)
+        clearscene("mask", scene, "--out", out, *words, check=0)
+        chances[option] = read(out / "scene_confidence.tif")
+        report = read_report(out / "scene_mask.json")
+        assert any("--no-fine" in note for note in report.notes) == (not option)
+        assert report.options.get("fine") == ({"--fine": "yes", "--no-fine": "no"}[option[0]] if option else None)
+    assert np.array_equal(chances[()], chances["--fine",])
+    assert not np.array_equal(chances[()], chances["--no-fine",])
+
+
 def test_half_and_twice_the_resolution_do_not_go_together(tmp_path, model):
     scene, _ = scene_in(tmp_path)
     done = run(scene, tmp_path / "out", model, "--fast", "--fine", check=2)

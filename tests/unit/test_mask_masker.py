@@ -5,8 +5,9 @@ from clearscene.errors import BandError, ModelError, OptionError
 from clearscene.masking.classes import legend
 from clearscene.masking.combine import Doubled, Ensemble, Halved
 from clearscene.masking.engine import known_classes
-from clearscene.masking.fitting import check_source, source_notes
+from clearscene.masking.fitting import check_source, fitted, source_notes
 from clearscene.masking.masker import ModelMasker, Origin, Traits, select_bands
+from clearscene.masking.options import MaskOptions
 from clearscene.masking.peers.s2cloudless import shifted
 from clearscene.masking.quality import summarize
 from clearscene.masking.source import array_source
@@ -127,11 +128,33 @@ def test_display_color_is_refused_by_a_masker_of_reflectance():
 
 def test_notes_about_pixels_and_bands():
     masker = Fake([1, 0, 0, 0], pixel_range_m=(10.0, 60.0), bands=("red", "nir"), optional=frozenset(("nir",)))
-    notes = source_notes(masker, wanted=4, bands=("red",), pixel=(0.5, 0.5))
+    notes = source_notes(masker, MaskOptions(classes=4), bands=("red",), pixel=(0.5, 0.5))
     assert "no nir" in notes[0]
     assert "--resolution 10" in notes[1]
-    assert source_notes(masker, wanted=4, bands=("red", "nir"), pixel=(10.0, 10.0)) == []
-    assert source_notes(Doubled(masker), wanted=4, bands=("red", "nir"), pixel=(30.0, 30.0)) == []
+    assert source_notes(masker, MaskOptions(classes=4), bands=("red", "nir"), pixel=(10.0, 10.0)) == []
+    twice = Doubled(masker)
+    assert source_notes(twice, MaskOptions(classes=4, fine=True), bands=("red", "nir"), pixel=(30.0, 30.0)) == []
+    (note,) = source_notes(twice, MaskOptions(classes=4), bands=("red", "nir"), pixel=(30.0, 30.0))
+    assert "--no-fine" in note
+
+
+@pytest.mark.parametrize(
+    ("options", "bands", "pixel", "is_doubled"),
+    [
+        (MaskOptions(), ("red", "nir"), (30.0, 30.0), True),
+        (MaskOptions(), ("red", "nir"), (20.0, 20.0), False),
+        (MaskOptions(), ("red", "nir"), None, False),
+        (MaskOptions(), ("red",), (30.0, 30.0), False),
+        (MaskOptions(fine=False), ("red", "nir"), (30.0, 30.0), False),
+        (MaskOptions(fast=True), ("red", "nir"), (30.0, 30.0), False),
+        (MaskOptions(models=("ukis-4b",)), ("red", "nir"), (30.0, 30.0), False),
+    ],
+)
+def test_coarse_pixels_are_looked_at_enlarged(options, bands, pixel, is_doubled):
+    masker = Fake([1, 0, 0, 0], bands=("red", "nir"), optional=frozenset(("nir",)))
+    found = fitted(masker, options, bands=bands, pixel=pixel)
+    assert isinstance(found, Doubled) == is_doubled
+    assert found is masker or found.inner is masker
 
 
 def test_twice_the_resolution_needs_near_infrared():

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from clearscene.cli.option import option
-from clearscene.masking.options import DEFAULT_MODEL
+from clearscene.masking.options import COARSE_M, DEFAULT_MODEL
 
 __all__ = [
     "Bands", "Buffer", "ClassCount", "Confidence", "Device", "FailUnder", "Fast", "Fine", "MemoryLimit", "Model",
@@ -49,7 +49,14 @@ ClassCount = Annotated[
 Buffer = Annotated[float, _how("Meters to grow clouds and shadows by.")]
 Tta = Annotated[int, _how("Most further looks at a ragged tile, 0 to 7.")]
 Fast = Annotated[bool, _how("Look at half the resolution.", "--fast")]
-Fine = Annotated[bool, _how("Look at twice the resolution, in four times the time; needs nir.", "--fine")]
+Fine = Annotated[
+    bool | None,
+    _how(
+        "Look at twice the resolution, in four times the time; needs nir.",
+        "--fine/--no-fine",
+        show_default=f"from {COARSE_M:g} m on",
+    ),
+]
 Device = Annotated[str, _how("auto, cpu, cuda or openvino.")]
 
 Out = Annotated[Path, _output("Folder of the masks.", "--out", "-o")]

@@ -74,7 +74,7 @@ def mask(
         nodata: Value of pixels without data, in an array; what is not finite has none either.
         kind: toa or surface reflectance, or display, of an array; default toa, or display as above.
         options: Models, classes, buffer and so on; the defaults if left out. Those about files are ignored.
-            `resolution` is the size of an array's pixels, which only a buffer needs.
+            `resolution` is the size of an array's pixels, by which a buffer and coarse pixels are known.
         progress: Called with the stage and its share that is done.
 
     Returns:
@@ -99,7 +99,7 @@ def mask(
 
 
 def _mask(source: Source, prepared: Prepared, pixel: tuple[float, float] | None, progress: Progress) -> MaskResult:
-    options, masker, grid = prepared.options, prepared.masker, source.grid
+    options, masker, grid = prepared.options, prepared.fitted_to(source, pixel).masker, source.grid
     bands = check_source(source, masker)
     radius = radius_px(grid, options.buffer_m, pixel) if options.buffer_m else None
     entries = legend(known_classes(masker, options.classes))
@@ -127,7 +127,7 @@ def _mask(source: Source, prepared: Prepared, pixel: tuple[float, float] | None,
         classes={entry.id: entry.name for entry in entries},
         percent={entry.name: 100 * int(counts[entry.id]) / valid for entry in entries},
         cloud_percent=100 * int(counts[1] + counts[2]) / valid,
-        notes=source_notes(masker, wanted=options.classes, bands=bands, pixel=pixel),
+        notes=source_notes(masker, options, bands=bands, pixel=pixel),
         grid=grid,
     )
 

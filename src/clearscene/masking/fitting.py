@@ -1,14 +1,28 @@
-"""Does a masker fit a scene? An error where it cannot work, notes where it works less well."""
+"""Does a masker fit a scene? How it looks at it, an error where it cannot work, notes where it works less well."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from clearscene.errors import OptionError
 from clearscene.masking.combine import Doubled
 from clearscene.masking.engine import known_classes
 from clearscene.masking.masker import Masker, select_bands
+from clearscene.masking.options import COARSE_M, DEFAULT_MODEL, MaskOptions
 from clearscene.masking.source import Source
 
-__all__ = ["check_source", "source_notes"]
+__all__ = ["check_source", "fitted", "source_notes"]
+
+
+def fitted(
+    masker: Masker, options: MaskOptions, *, bands: Collection[str], pixel: tuple[float, float] | None
+) -> Masker:
+    """The masker as it looks at a scene with these bands and this size of pixels, meters or None.
+
+    Unless the options say otherwise, the shipped model sees coarse pixels (`COARSE_M`) at twice the resolution if all
+    of its bands are there.
+    """
+    is_open = options.fine is None and not options.fast and options.models == (DEFAULT_MODEL,)
+    is_coarse = pixel is not None and min(pixel) >= COARSE_M
+    return Doubled(masker) if is_open and is_coarse and set(masker.traits.bands) <= set(bands) else masker
 
 
 def check_source(source: Source, masker: Masker) -> tuple[str, ...]:
@@ -35,15 +49,19 @@ def check_source(source: Source, masker: Masker) -> tuple[str, ...]:
     return select_bands(traits, source.bands, source.path)
 
 
-def source_notes(masker: Masker, *, wanted: int, bands: Sequence[str], pixel: tuple[float, float] | None) -> list[str]:
+def source_notes(
+    masker: Masker, options: MaskOptions, *, bands: Sequence[str], pixel: tuple[float, float] | None
+) -> list[str]:
     """What a user should know about how a masker fits a scene, one sentence each."""
-    traits, notes = masker.traits, []
+    traits, notes, wanted = masker.traits, list[str](), options.classes
     names = " and ".join(origin.name for origin in traits.origins)
     absent = [name for name in traits.bands if name not in bands]
     if absent:
         notes.append(f"The scene has no {', '.join(absent)}; {names} works without, less surely.")
     if known_classes(masker, wanted) < wanted:
         notes.append(f"{names} knows {known_classes(masker, wanted)} classes, not {wanted}; the mask has as many.")
+    if pixel and options.fine is None and isinstance(masker, Doubled):
+        notes.append(f"Looked at at twice the resolution, for pixels of {min(pixel):.3g} m; --no-fine leaves that out.")
     if pixel and traits.pixel_range_m:
         low, high = traits.pixel_range_m
         size = max(pixel)

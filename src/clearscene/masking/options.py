@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from clearscene.errors import OptionError
 from clearscene.masking.classes import Classes
 
-__all__ = ["DEFAULT_MODEL", "MaskOptions"]
+__all__ = ["COARSE_M", "DEFAULT_MODEL", "MaskOptions"]
 
 DEFAULT_MODEL = "cloud-rgbn"
+COARSE_M = 25.0
+"""Pixels from this size on, as those of Landsat, are looked at enlarged by the shipped model: many clouds and shadows
+are of a few of them, and a scene has few."""
 MOST_TTA = 7
 
 
@@ -37,9 +40,9 @@ class MaskOptions:
     """Most further looks at a tile, turned and flipped, 0 to 7; only tiles with isolated pixels get them."""
     fast: bool = False
     """Look at half the resolution; the mask stays on the grid of the scene."""
-    fine: bool = False
+    fine: bool | None = None
     """Look at twice the resolution: finer edges in four times the time; needs near infrared. The mask stays on the
-    grid of the scene."""
+    grid of the scene. None: where pixels are of `COARSE_M` or more, there is near infrared and the model is ours."""
     confidence: bool = False
     """Write `_confidence.tif`, one band a class, in percent."""
     vector: str = ""
@@ -65,7 +68,7 @@ class MaskOptions:
             "buffer": f"{self.buffer_m:g}" if self.buffer_m else "",
             "tta": str(self.tta) if self.tta else "",
             "fast": "yes" if self.fast else "",
-            "fine": "yes" if self.fine else "",
+            "fine": "" if self.fine is None else ("yes" if self.fine else "no"),
             "confidence": "yes" if self.confidence else "",
             "vector": self.vector,
             "qa": "yes" if self.qa else "",

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from clearscene.masking.choose import load_masker
 from clearscene.masking.classes import NODATA, MaskClass, legend
 from clearscene.masking.describe import copied, looks_record, model_records, scene_record, shares_of, with_notes
 from clearscene.masking.engine import known_classes, mask_pieces, plan_for
-from clearscene.masking.fitting import check_source, source_notes
+from clearscene.masking.fitting import check_source, fitted, source_notes
 from clearscene.masking.masker import Masker
 from clearscene.masking.options import MaskOptions
 from clearscene.masking.outputs import (
@@ -30,6 +31,7 @@ from clearscene.masking.outputs import (
 )
 from clearscene.masking.quality import compare_with_qa
 from clearscene.masking.result import Agreement, Cost, MaskReport, write_report
+from clearscene.masking.source import Source
 from clearscene.masking.stac import write_item
 from clearscene.masking.staging import staged
 from clearscene.raster.cog import CogWriter
@@ -52,6 +54,10 @@ class Prepared:
 
     options: MaskOptions
     masker: Masker
+
+    def fitted_to(self, source: Source, pixel: tuple[float, float] | None) -> Self:
+        """The same with the masker as it looks at this source, whose pixels are of this size in meters."""
+        return replace(self, masker=fitted(self.masker, self.options, bands=source.bands, pixel=pixel))
 
 
 def prepare_mask(options: MaskOptions) -> Prepared:
@@ -83,7 +89,7 @@ def mask_scene(path: str, out: Path, stem: str, prepared: Prepared, *, progress:
             resolution=options.resolution,
         ) as scene,
     ):
-        return MaskJob(scene, prepared, folder, stem, progress).run()
+        return MaskJob(scene, prepared.fitted_to(scene, pixel_size_m(scene.grid)), folder, stem, progress).run()
 
 
 @dataclass
@@ -236,7 +242,7 @@ class MaskJob:
             nodata_pixels=int(counts[NODATA]),
             clear_percent=shares[0].percent if valid else None,
             cloud_percent=sum(s.percent for s in shares if s.id in (1, 2)) if valid else None,
-            notes=source_notes(masker, wanted=options.classes, bands=bands, pixel=pixel),
+            notes=source_notes(masker, options, bands=bands, pixel=pixel),
             cost=self._cost(),
         )
 
