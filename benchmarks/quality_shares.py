@@ -27,7 +27,7 @@ from table_text import Table, report
 
 KINDS = {
     "clear, called bad": (0,), "thick cloud": (1,), "thin cloud": (2,), "shadow": (3,),
-    "lost parts, overflow": (5,), "blur, stripes": (6,),
+    "lost parts": (5,), "blur, stripes, overflow": (6,),
 }  # fmt: skip
 
 

@@ -291,7 +291,15 @@ def test_defects_of_each_type_are_as_frequent():
     for seed in range(150):
         made = put_defect(before, np.random.default_rng(seed))
         kinds["faint" if (made.mask == FAINT).any() else "lost" if (made.mask == LOST).any() else "none"] += 1
-    assert kinds["faint"] > 0.1 * 150  # stripes and blur are two of four types, and half of all is a lost part
+    assert kinds["faint"] > 0.2 * 150  # all but lost lines of four types, and half of all is a lost part
+
+
+@pytest.mark.parametrize(("name", "value"), [("overflow", FAINT), ("stripe", FAINT), ("missing", LOST)])
+def test_only_what_is_missing_is_lost(monkeypatch, name, value):
+    monkeypatch.setattr(quality_chips, "TYPES", (name,))
+    monkeypatch.setattr(quality_chips, "OCCLUDED", 0.0)
+    found = {int(v) for seed in range(6) for v in np.unique(put_defect(chip(), np.random.default_rng(seed)).mask)}
+    assert found - {0, 1, 255} == {value}
 
 
 def test_a_pixel_counts_by_the_weight_of_what_it_shows():

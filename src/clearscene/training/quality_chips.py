@@ -74,7 +74,8 @@ def put_defect(chip: MaskChip, rng: np.random.Generator) -> MaskChip:
 
 
 def _value(entry: Generator) -> int:
-    return FAINT if entry.type in ("blur", "stripe") else LOST
+    """Overflow is no loss: a clear red roof that is taken for it must stay better than one under a veil."""
+    return LOST if entry.type == "missing" else FAINT
 
 
 def _occluded(chip: MaskChip, rng: np.random.Generator) -> MaskChip:
