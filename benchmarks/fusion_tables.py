@@ -61,6 +61,10 @@ def main() -> None:
     parser.add_argument("--curve-places", type=int, default=147)
     parser.add_argument("--half", action="store_true", help="Networks compute in bfloat16.")
     parser.add_argument("--parts", default="tables,curves,figures")
+    parser.add_argument("--split", default="test", choices=("test", "val"), help="val: place 4, to choose by.")
+    parser.add_argument(
+        "--temperature", type=float, default=1.0, help="Of the softmax, times that in the shipped model's manifest."
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     bench = Bench(options)
@@ -84,7 +88,7 @@ class Bench:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         prepared = PreparedSet.open(options.folder / "buildings")
-        records = prepared.records("test")
+        records = prepared.records(options.split)
         chosen = np.linspace(0, len(records) - 1, min(options.places, len(records))).round().astype(int)
         self.places = [self._read(prepared, records[i]) for i in dict.fromkeys(chosen)]
         self.judge = network(options.folder / "runs" / options.judge)
@@ -116,7 +120,10 @@ class Bench:
         step = -(-len(self.places) // (most or len(self.places)))
         n_images, area = setting
         n_places = len(self.places[::step])
-        path = options.folder / "found" / f"{options.size}px-{n_images}-{round(area * 100)}-{n_places}.npz"
+        chosen = [options.split] if options.split != "test" else []
+        chosen += [f"t{options.temperature:g}"] if options.temperature != 1 else []
+        stem = "-".join((f"{options.size}px-{n_images}-{round(area * 100)}-{n_places}", *chosen))
+        path = options.folder / "found" / f"{stem}.npz"
         found, pair = Found.load(path), self.pair(setting)
         n_done = found.n_repeats
         for repeat in range(repeats):
@@ -170,7 +177,7 @@ class Bench:
         """What each method makes of a stack."""
         yield "clean", clean
         logits = shipped_quality(self.shipped, stack)
-        yield "learned, shipped", by_quality(stack, logits)
+        yield "learned, shipped", by_quality(stack, logits, temperature=self.options.temperature)
         yield "best, shipped", by_quality(stack, logits, hard=True)
         if pair is not None:
             logits = self.answers.weak_quality(pair, stack)

@@ -11,6 +11,7 @@ from clearscene.raster.stretch import Stretch
 from tests.command import clearscene
 from tests.fuse_scenes import TRANSFORM, UTM
 from tests.scenes import write_scene
+from tests.town import town
 
 pytestmark = [
     pytest.mark.usefixtures("shipped_model"),
@@ -22,11 +23,8 @@ PLAIN = Stretch("none", 0, 255, "uint8")
 
 
 def ground():
-    """Display values (3, row, col) of smooth ground with texture; every pixel differs."""
-    rng = np.random.default_rng(2)
-    rows, cols = np.mgrid[0:HEIGHT, 0:WIDTH]
-    wave = 20 * np.sin(rows / 9.0) * np.cos(cols / 13.0)
-    return np.stack([70 + wave, 80 + 0.8 * wave, 60 - 0.3 * wave]) + rng.normal(0, 4, (3, HEIGHT, WIDTH))
+    """Display values (3, row, col) of roofs and roads."""
+    return 20 + 160 * town(HEIGHT, WIDTH).astype(np.float64)
 
 
 def spoiled(scale=1.0, dtype=np.uint8):

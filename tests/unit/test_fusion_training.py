@@ -140,10 +140,11 @@ def test_the_slim_network_is_that_of_cloud_masks_but_for_its_ends():
     assert torch.equal(quality.encoder.body.blocks[4][2].conv_pw.weight, mask.encoder.body.blocks[4][2].conv_pw.weight)
 
 
-def test_a_start_from_another_network_is_refused():
+@pytest.mark.parametrize("spec", [{"kind": "mask", "weights": "none"}, {"kind": "quality", "name": "full"}])
+def test_a_start_from_another_network_is_refused(spec):
     half = build_network(NetworkSpec(kind="quality", name="half"))
     with pytest.raises(TrainingError, match="weights are not there in the same shape"):
-        take_fitting(build_network(NetworkSpec(kind="mask", weights="none")), half.state_dict(), place=Path("half.pt"))
+        take_fitting(build_network(NetworkSpec(**spec)), half.state_dict(), place=Path("half.pt"))
 
 
 def test_other_names_are_refused():

@@ -143,6 +143,7 @@ def test_notes_about_pixels_and_bands():
     [
         (MaskOptions(), ("red", "nir"), (30.0, 30.0), True),
         (MaskOptions(), ("red", "nir"), (20.0, 20.0), False),
+        (MaskOptions(), ("red", "nir"), (24.6, 29.9), True),  # 30 m at 35 degrees north, in degrees
         (MaskOptions(), ("red", "nir"), None, False),
         (MaskOptions(), ("red",), (30.0, 30.0), False),
         (MaskOptions(fine=False), ("red", "nir"), (30.0, 30.0), False),

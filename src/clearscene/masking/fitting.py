@@ -1,5 +1,6 @@
 """Does a masker fit a scene? How it looks at it, an error where it cannot work, notes where it works less well."""
 
+import math
 from collections.abc import Collection, Sequence
 
 from clearscene.errors import OptionError
@@ -21,7 +22,7 @@ def fitted(
     of its bands are there.
     """
     is_open = options.fine is None and not options.fast and options.models == (DEFAULT_MODEL,)
-    is_coarse = pixel is not None and min(pixel) >= COARSE_M
+    is_coarse = pixel is not None and math.sqrt(pixel[0] * pixel[1]) >= COARSE_M
     return Doubled(masker) if is_open and is_coarse and set(masker.traits.bands) <= set(bands) else masker
 
 
@@ -61,7 +62,7 @@ def source_notes(
     if known_classes(masker, wanted) < wanted:
         notes.append(f"{names} knows {known_classes(masker, wanted)} classes, not {wanted}; the mask has as many.")
     if pixel and options.fine is None and isinstance(masker, Doubled):
-        notes.append(f"Looked at at twice the resolution, for pixels of {min(pixel):.3g} m; --no-fine leaves that out.")
+        notes.append(f"Looked at at twice the resolution, for pixels of {max(pixel):.3g} m; --no-fine leaves that out.")
     if pixel and traits.pixel_range_m:
         low, high = traits.pixel_range_m
         size = max(pixel)

@@ -12,8 +12,8 @@ __all__ = ["COARSE_M", "DEFAULT_MODEL", "MaskOptions"]
 
 DEFAULT_MODEL = "cloud-rgbn"
 COARSE_M = 25.0
-"""Pixels from this size on, as those of Landsat, are looked at enlarged by the shipped model: many clouds and shadows
-are of a few of them, and a scene has few."""
+"""Pixels of this area on, as those of Landsat, are looked at enlarged by the shipped model: many clouds and shadows are
+of a few of them, and a scene has few."""
 MOST_TTA = 7
 
 

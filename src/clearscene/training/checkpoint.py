@@ -142,14 +142,14 @@ def take_fitting(network: nn.Module, weights: dict[str, Tensor], *, place: Path)
     So a network can start from one that answers something else.
 
     Raises:
-        TrainingError: More than a tenth of its own are not there: it is another network.
+        TrainingError: More than a tenth of its own are not there, or others than the last ones: it is another network.
     """
     own = network.state_dict()
     fitting = {key: value for key, value in weights.items() if key in own and own[key].shape == value.shape}
     new = [key for key in own if key not in fitting]
-    if len(new) > MOST_NEW * len(own):
+    if len(new) > MOST_NEW * len(own) or new != list(own)[len(own) - len(new) :]:
         raise TrainingError(
-            f"{place} does not fit the network of its config: {len(new)} of {len(own)} weights are not there in the"
+            f"{place} does not fit the network of this config: {len(new)} of {len(own)} weights are not there in the"
             f" same shape, such as {new[0]}.",
             hint="run.start_from takes a checkpoint of the same network, or of one that differs in its last layers.",
         )
