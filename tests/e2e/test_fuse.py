@@ -286,7 +286,8 @@ def test_tone_match_brings_all_to_the_reference(tmp_path, stack):
     toned = np.clip(np.rint(np.stack([stack[0], stack[0] * 0.7 + 20, stack[0] * 1.15 - 10])), 1, 254).astype(np.uint8)
     paths = write_dates(tmp_path, toned)
     words = ("--method", "mean", "--tone", "match", "--reference", "2024-01-15")
-    run(paths, tmp_path / "out" / "f.tif", *words)
+    done = run(paths, tmp_path / "out" / "f.tif", *words)
+    assert "Without masks clouds count as ground when tones are fitted" in done.stderr
     assert np.abs(read(tmp_path / "out" / "f.tif").astype(int) - toned[0]).max() <= 2
     report = read_report(tmp_path / "out" / "f.json")
     assert report.images[0].tone is None

@@ -148,6 +148,11 @@ def _over(grid: Grid, bounds: Bounds) -> Grid:
 def _check_neighbors(images: Sequence[FuseImage], grid: Grid) -> None:
     """Refuse an image that touches no other: over an ocean of nodata there is nothing to fuse."""
     boxes = [place_of(image.grid, grid) for image in images]
+    if len(images) == 2 and not _touch(*boxes):
+        raise GridError(
+            f"{images[0].path} and {images[1].path} do not overlap.",
+            hint="Check their CRS and places. Of two, neither can be left out as the wrong one.",
+        )
     for image, box in zip(images, boxes, strict=True):
         others = [other for other in boxes if other is not box]
         if others and not any(_touch(box, other) for other in others):

@@ -28,6 +28,7 @@ __all__ = [
     "nodata_for",
     "prepare_fuse",
     "shift_warnings",
+    "tone_warnings",
 ]
 
 WITH_QUALITY = ("learned", "best")
@@ -173,6 +174,13 @@ def level_warnings(images: Sequence[FuseImage], samples: Sequence[Floats]) -> li
         for image, level in zip(images, levels, strict=True)
         if usual > 0 and level > 0 and not 1 / UNLIKE < level / usual < UNLIKE
     ]
+
+
+def tone_warnings(options: FuseOptions) -> list[str]:
+    """What to say of tones that are fitted on clouds, too."""
+    if options.tone != "match" or options.masks:
+        return []
+    return ["Without masks clouds count as ground when tones are fitted: give --masks auto, or a folder of masks."]
 
 
 def nodata_for(

@@ -31,7 +31,7 @@ from clearscene.fusion.methods.method import Floats
 from clearscene.fusion.outputs import FuseWriters, Plan, Totals, days_of, name_with_date
 from clearscene.fusion.page import write_page
 from clearscene.fusion.placing import common_grid
-from clearscene.fusion.plan import Prepared, applied, fitted, judged_as, level_warnings, nodata_for
+from clearscene.fusion.plan import Prepared, applied, fitted, judged_as, level_warnings, nodata_for, tone_warnings
 from clearscene.fusion.preview import Preview
 from clearscene.fusion.quality import QualityMap
 from clearscene.fusion.result import FuseReport, SkippedRecord, write_report
@@ -126,7 +126,7 @@ class FuseJob:
         setting = Setting(grid, agreed.bands, options, masks)
         with self._stage("align"):
             reference, samples = self._look(images, setting)
-            warnings = (*self.prepared.warnings, *level_warnings(images, samples))
+            warnings = (*self.prepared.warnings, *level_warnings(images, samples), *tone_warnings(options))
             self.prepared = replace(self.prepared, warnings=warnings)
             shifts = register_all(images, setting, reference, progress=lambda share: self.progress("align", share))
             moved = applied(shifts, options)

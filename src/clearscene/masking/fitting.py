@@ -62,7 +62,10 @@ def source_notes(
     if known_classes(masker, wanted) < wanted:
         notes.append(f"{names} knows {known_classes(masker, wanted)} classes, not {wanted}; the mask has as many.")
     if pixel and options.fine is None and isinstance(masker, Doubled):
-        notes.append(f"Looked at at twice the resolution, for pixels of {max(pixel):.3g} m; --no-fine leaves that out.")
+        size = max(pixel)
+        notes.append(
+            f"Pixels of {size:.3g} m are seen enlarged twice, in four times the time; --no-fine leaves it out."
+        )
     if pixel and traits.pixel_range_m:
         low, high = traits.pixel_range_m
         size = max(pixel)
