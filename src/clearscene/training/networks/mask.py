@@ -17,7 +17,7 @@ N_BANDS, SIDE_WIDTH = 4, 24
 QUALITY_STRIDES = (4, 8, 16)
 
 
-class SeesNir(InspectionNetwork):
+class FourBandNetwork(InspectionNetwork):
     """Red, green, blue, nir to `n_out` logits a pixel, from the features of an encoder at `strides`.
 
     The encoder sees red, green and blue, as its weights were made for; a small stem of its own sees all four bands
@@ -70,19 +70,19 @@ class SeesNir(InspectionNetwork):
         return Answers(None, None, self.decode(image))
 
 
-class CloudMask(SeesNir):
-    """Red, green, blue, nir to logits of clear, thick cloud, thin cloud, shadow. Raises: see `SeesNir`."""
+class CloudMask(FourBandNetwork):
+    """Red, green, blue, nir to logits of clear, thick cloud, thin cloud, shadow. Raises: see `FourBandNetwork`."""
 
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__(spec, n_out=len(MASK_CLASS_NAMES))
         start_rare(self.refine.pixels)
 
 
-class SlimQuality(SeesNir):
+class SlimQuality(FourBandNetwork):
     """Red, green, blue, nir of one image to one logit a pixel: how likely it shows the ground as it is.
 
     It can start from the weights of a `CloudMask`, which it is but for the last stages of the encoder and the last
-    layer. Raises: see `SeesNir`.
+    layer. Raises: see `FourBandNetwork`.
     """
 
     def __init__(self, spec: NetworkSpec) -> None:
