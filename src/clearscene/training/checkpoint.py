@@ -13,6 +13,7 @@ from clearscene.errors import TrainingError
 from clearscene.training.config import TrainConfig, parse_config
 from clearscene.training.networks.build import build_network
 from clearscene.training.networks.contract import InspectionNetwork
+from clearscene.training.networks.fitting import MOST_NEW, fitting_weights
 
 __all__ = [
     "BEST",
@@ -27,8 +28,6 @@ __all__ = [
 
 BEST, LAST = "best.pt", "last.pt"
 FORMAT = 1
-MOST_NEW = 0.1
-"""Share of a network's weights that may be new where it starts from those of another."""
 
 
 @dataclass
@@ -144,10 +143,9 @@ def take_fitting(network: nn.Module, weights: dict[str, Tensor], *, place: Path)
     Raises:
         TrainingError: More than a tenth of its own are not there, or others than the last ones: it is another network.
     """
-    own = network.state_dict()
-    fitting = {key: value for key, value in weights.items() if key in own and own[key].shape == value.shape}
-    new = [key for key in own if key not in fitting]
-    if len(new) > MOST_NEW * len(own) or new != list(own)[len(own) - len(new) :]:
+    own = list(network.state_dict())
+    fitting, new = fitting_weights(network, weights)
+    if len(new) > MOST_NEW * len(own) or new != own[len(own) - len(new) :]:
         raise TrainingError(
             f"{place} does not fit the network of this config: {len(new)} of {len(own)} weights are not there in the"
             f" same shape, such as {new[0]}.",

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from clearscene.errors import TrainingError
+from clearscene.training.networks.fitting import MOST_NEW, fitting_weights
 from clearscene.training.networks.hub import from_hub
 from clearscene.training.torch_ready import library
 
@@ -166,12 +167,11 @@ def load_weights(network: nn.Module, weights: dict[str, Tensor], *, place: str) 
     Raises:
         TrainingError: More than a tenth of the network's own weights are not there in the same shape.
     """
-    own = network.state_dict()
-    fitting = {key: value for key, value in weights.items() if key in own and own[key].shape == value.shape}
-    missing = [key for key in own if key not in fitting]
-    if len(missing) > 0.1 * len(own):
+    n_own = len(network.state_dict())
+    fitting, missing = fitting_weights(network, weights)
+    if len(missing) > MOST_NEW * n_own:
         raise TrainingError(
-            f"{place} does not fit {type(network).__name__}: {len(missing)} of {len(own)} weights are missing, "
+            f"{place} does not fit {type(network).__name__}: {len(missing)} of {n_own} weights are missing, "
             f"such as {missing[0]}.",
             hint="The file must hold weights by timm's names for the encoder that the config names.",
         )
