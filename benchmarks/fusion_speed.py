@@ -95,7 +95,7 @@ def blocks(size: int, block: int) -> Iterator[Window]:
 
 def measured(options: argparse.Namespace, paths: list[Path]) -> dict[str, float]:
     """Seconds, seconds of CPU and peak memory of one row, in this process."""
-    from clearscene.inspection.timing import peak_memory_mb
+    from clearscene.timing import peak_memory_mb
 
     start, cpu_start = perf_counter(), process_time()
     out = options.folder / "out" / "fused.tif"

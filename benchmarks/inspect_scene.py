@@ -29,9 +29,9 @@ import rasterio
 from rasterio.windows import Window
 
 from clearscene.inspection.taxonomy import BY_NAME
-from clearscene.inspection.timing import peak_memory_mb
 from clearscene.raster.scene import open_scene
 from clearscene.synth.scene import SceneSpec, make_scene
+from clearscene.timing import peak_memory_mb
 from cpu_stages import cpu_by_stage
 from make_scene import make_mosaic
 

@@ -98,7 +98,7 @@ def per_mpx(row: dict[str, float | str], size: int, key: str = "seconds") -> flo
 
 def measured(name: str, folder: Path, size: int) -> dict[str, float]:
     """Seconds from file to file, without imports, on the clock and of the CPU, and peak memory of this process."""
-    from clearscene.inspection.timing import peak_memory_mb
+    from clearscene.timing import peak_memory_mb
 
     bands = OURS if name == "memory" or name.startswith("gpu") else BANDS
     path = scene(folder, size, bands)
@@ -121,7 +121,7 @@ class Clock:
 
 
 def by_us(name: str, path: Path) -> tuple[float, float]:
-    from clearscene.inspection.batch import Failure
+    from clearscene.batch import Failure
     from clearscene.masking.options import MaskOptions
     from clearscene.masking.run import mask_batch
     from clearscene.masking.scene import prepare_mask

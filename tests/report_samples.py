@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
+from clearscene.batch import Failure
 from clearscene.grid import slices
-from clearscene.inspection.batch import Failure
 from clearscene.inspection.bilingual import Bilingual
 from clearscene.inspection.notes import note
 from clearscene.inspection.quicklook import ReadRgb

@@ -2,8 +2,9 @@ import json
 
 import pytest
 
+from clearscene.batch import scene_name
 from clearscene.errors import OptionError
-from clearscene.inspection.inputs import find_scenes, result_folders, scene_name
+from clearscene.inspection.inputs import find_scenes, result_folders
 from clearscene.masking.inputs import find_products
 
 

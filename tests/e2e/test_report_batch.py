@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from clearscene.inspection.batch import Failure, collect, write_index
+from clearscene.batch import Failure
+from clearscene.inspection.batch import collect, write_index
 from clearscene.inspection.quicklook import make_pictures
 from clearscene.inspection.report import write_json, write_report
 from clearscene.inspection.result import Report

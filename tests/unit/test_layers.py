@@ -11,14 +11,15 @@ SOURCE = Path(__file__).parents[2] / "src" / "clearscene"
 
 LAYERS = [
     ["__init__"],
-    ["errors", "grid", "runs", "atomic"],
+    ["errors", "grid", "runs", "atomic", "timing", "batch"],
     ["raster"],
     ["tiling", "blend", "stream"],
     ["models"],
     ["rules"],
     ["vector"],
+    ["masking"],
     ["inspection"],
-    ["masking", "fusion", "sky"],
+    ["fusion", "sky"],
     ["synth"],
     ["datasets"],
     ["training"],

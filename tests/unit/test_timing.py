@@ -3,7 +3,7 @@ import sys
 
 import numpy as np
 
-from clearscene.inspection.timing import Stopwatch, peak_memory_mb
+from clearscene.timing import Stopwatch, peak_memory_mb
 
 
 def test_stages_of_one_name_add_up():
@@ -23,6 +23,6 @@ def test_peak_follows_what_is_held():
 
 def test_peak_of_a_child_is_its_own():
     held = np.ones(60_000_000)  # 480 MB here must not count there
-    code = "from clearscene.inspection.timing import peak_memory_mb; print(peak_memory_mb())"
+    code = "from clearscene.timing import peak_memory_mb; print(peak_memory_mb())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert float(done.stdout) < held.nbytes / 1e6

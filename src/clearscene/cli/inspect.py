@@ -6,10 +6,11 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from clearscene.batch import Failure
 from clearscene.cli import inspect_options as ask
 from clearscene.cli.progress import SceneProgress, interruptible
 from clearscene.cli.summary import print_batch
-from clearscene.inspection.batch import Failure, collect, write_index
+from clearscene.inspection.batch import collect, write_index
 from clearscene.inspection.inputs import find_scenes
 from clearscene.inspection.inspect import prepare
 from clearscene.inspection.options import InspectOptions, Lang

@@ -7,8 +7,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from clearscene.batch import Failure
 from clearscene.cli.console import table_console
-from clearscene.inspection.batch import Failure
 from clearscene.masking.inputs import product_name
 from clearscene.masking.result import Agreement, LooksRecord, MaskReport
 from clearscene.masking.run import MaskOutcome

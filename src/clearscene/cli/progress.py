@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from clearscene.inspection.inputs import scene_name
+from clearscene.batch import scene_name
 
 __all__ = ["SceneProgress", "interruptible"]
 

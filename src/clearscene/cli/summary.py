@@ -7,9 +7,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from clearscene.batch import Failure, scene_name
 from clearscene.cli.console import table_console
-from clearscene.inspection.batch import Failure
-from clearscene.inspection.inputs import scene_name
 from clearscene.inspection.report_texts import Texts
 from clearscene.inspection.result import Report
 from clearscene.inspection.run import SceneResult

@@ -40,9 +40,9 @@ from clearscene.fusion.staging import check_out, record_of, staged
 from clearscene.fusion.tone import ToneLine
 from clearscene.fusion.viewing import display_bands
 from clearscene.grid import Grid
-from clearscene.inspection.timing import Stopwatch, peak_memory_mb
 from clearscene.masking.inputs import absolute
 from clearscene.raster.stretch import Stretch
+from clearscene.timing import Stopwatch, peak_memory_mb
 
 __all__ = ["Progress", "fuse_images", "silent"]
 

@@ -21,12 +21,13 @@ import numpy as np
 from pydantic import ValidationError
 
 from clearscene.atomic import replacing
+from clearscene.batch import Failure
 from clearscene.inspection.report import HTML_NAME, JSON_NAME, data_uri, render
 from clearscene.inspection.report_texts import Texts
 from clearscene.inspection.result import Report, TypeSummary
 from clearscene.inspection.taxonomy import TYPES
 
-__all__ = ["CSV_NAME", "INDEX_NAME", "Failure", "collect", "write_index"]
+__all__ = ["CSV_NAME", "INDEX_NAME", "collect", "write_index"]
 
 INDEX_NAME = "index.html"
 CSV_NAME = "summary.csv"
@@ -34,22 +35,6 @@ N_WORST = 3
 FORMULA = frozenset("=+-@\t\r")  # a spreadsheet takes text that starts so for a formula
 THUMBNAIL_SIZE = 224  # px, longest side; twice what the page shows, for sharp screens
 QUICKLOOK = re.compile(rb'<img id="quicklook" src="data:image/jpeg;base64,([A-Za-z0-9+/=]+)"')
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A scene that could not be inspected."""
-
-    name: str
-    """Of the scene."""
-    path: str
-    """As the user gave it."""
-    error: str
-    """What is wrong."""
-    hint: str = ""
-    """What to do about it; may be empty."""
-    seconds: float = 0.0
-    """Until it failed."""
 
 
 @dataclass(frozen=True)

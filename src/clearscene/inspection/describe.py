@@ -10,6 +10,7 @@ from rasterio.crs import CRS
 from rasterio.windows import Window
 
 from clearscene import __version__
+from clearscene.batch import file_state
 from clearscene.errors import SceneError
 from clearscene.grid import Grid, slices
 from clearscene.inspection.bilingual import Bilingual
@@ -29,7 +30,6 @@ __all__ = [
     "describe_rule",
     "describe_scene",
     "describe_unreadable",
-    "file_state",
     "types_left_out",
     "unreadable_scene",
 ]
@@ -63,15 +63,6 @@ def _nodata(value: float | None) -> float | Literal["nan", "inf", "-inf"] | None
     if value is None or math.isfinite(value):
         return value
     return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
-
-
-def file_state(path: str) -> str:
-    """Size and time of change of a local file, by which another file in its place is noticed; else empty."""
-    try:
-        stat = Path(path).stat()
-    except OSError:
-        return ""
-    return f"{stat.st_size}-{stat.st_mtime_ns}"
 
 
 def _name_crs(crs: CRS | None) -> str | None:

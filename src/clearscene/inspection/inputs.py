@@ -2,15 +2,13 @@
 
 import glob
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from clearscene.batch import SUFFIXES, hint_deeper, scene_name
 from clearscene.errors import OptionError
 
-__all__ = ["SUFFIXES", "find_scenes", "hint_deeper", "result_folders", "scene_name"]
-
-SUFFIXES = (".tif", ".tiff", ".jp2", ".img", ".vrt", ".png", ".jpg", ".jpeg", ".bmp", ".ecw", ".sid", ".webp")
-"""What is taken from a folder; a file named by itself may have any suffix that GDAL reads."""
+__all__ = ["find_scenes", "result_folders"]
 
 
 def find_scenes(words: Iterable[str]) -> list[str]:
@@ -50,28 +48,12 @@ def _scenes_of(word: str) -> list[str]:
     return matches or [word]
 
 
-def hint_deeper(folder: Path, is_scene: Callable[[Path], bool]) -> str:
-    """What to type for a folder whose scenes lie in its subfolders, which are not searched; empty if none does."""
-    found = next((path for path in folder.rglob("*") if path.parent != folder and is_scene(path)), None)
-    if found is None:
-        return ""
-    pattern = f", or '{folder / '**' / '*'}{found.suffix}' in quotes" if found.suffix else ""
-    return f"There are some in its subfolders, which are not searched: name {found.parent}{pattern}."
-
-
 def _is_raster(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and _is_scene(path)
 
 
 def _is_scene(path: Path) -> bool:
     return path.is_file() and not (path.parent / "report.json").exists()
-
-
-def scene_name(path: str) -> str:
-    """The name of a scene: its file name without suffix, without what a folder name cannot hold."""
-    stem = Path(path.split("?")[0].rstrip("/")).name
-    stem = stem.rsplit(".", 1)[0] if "." in stem.strip(".") else stem
-    return "".join("_" if c in '<>:"/\\|?*' or ord(c) < 32 else c for c in stem).strip(" .") or "scene"
 
 
 def result_folders(scenes: Sequence[str], out: Path) -> list[Path]:

@@ -36,7 +36,6 @@ from clearscene.inspection.seams import SceneSearch, searches_for
 from clearscene.inspection.standard import Standard, load_standard, standard_text
 from clearscene.inspection.summary import summarize
 from clearscene.inspection.taxonomy import BY_ID, BY_NAME, DefectType, Group
-from clearscene.inspection.timing import Stopwatch, peak_memory_mb
 from clearscene.inspection.units import Unit, count_inspected, parse_units, rest_by_unit, score_units, units_of_centers
 from clearscene.inspection.viewer import SceneViewer
 from clearscene.models.model import Model
@@ -47,6 +46,7 @@ from clearscene.rules.rule import Rule
 from clearscene.rules.seam import SeamRule
 from clearscene.rules.stripe import StripeRule
 from clearscene.runs import Runs
+from clearscene.timing import Stopwatch, peak_memory_mb
 from clearscene.vector.aoi import Areas, load_areas
 
 __all__ = ["Inspector", "Progress", "inspect_scene", "prepare", "silent"]

@@ -8,10 +8,9 @@ from time import perf_counter
 
 from pydantic import ValidationError
 
+from clearscene.batch import Failure, file_state, scene_name
 from clearscene.errors import ClearsceneError, OutputError
-from clearscene.inspection.batch import Failure
-from clearscene.inspection.describe import file_state
-from clearscene.inspection.inputs import result_folders, scene_name
+from clearscene.inspection.inputs import result_folders
 from clearscene.inspection.inspect import Inspector, inspect_scene
 from clearscene.inspection.result import Report
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from clearscene.batch import file_state
 from clearscene.grid import Grid
-from clearscene.inspection.describe import file_state
 from clearscene.masking.augmentation import LookCount
 from clearscene.masking.classes import NODATA, MaskClass
 from clearscene.masking.inputs import absolute

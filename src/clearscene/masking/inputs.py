@@ -4,8 +4,8 @@ import glob
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from clearscene.batch import SUFFIXES, hint_deeper, scene_name
 from clearscene.errors import OptionError
-from clearscene.inspection.inputs import SUFFIXES, hint_deeper, scene_name
 from clearscene.masking.result import read_report
 from clearscene.raster.sensors import landsat, sentinel2
 from clearscene.raster.sensors.contents import is_archive

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
+from clearscene.batch import Failure, file_state
 from clearscene.errors import ClearsceneError, OutputError
-from clearscene.inspection.batch import Failure
-from clearscene.inspection.describe import file_state
 from clearscene.masking.inputs import mask_stems, product_name
 from clearscene.masking.result import MaskReport
 from clearscene.masking.scene import Prepared, mask_scene

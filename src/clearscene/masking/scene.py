@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearscene import __version__
-from clearscene.inspection.timing import Stopwatch, peak_memory_mb
 from clearscene.masking.buffer import buffered, radius_px
 from clearscene.masking.choose import load_masker
 from clearscene.masking.classes import NODATA, MaskClass, legend
@@ -37,6 +36,7 @@ from clearscene.masking.staging import staged
 from clearscene.raster.cog import CogWriter
 from clearscene.raster.sensors import ReflectanceScene, open_reflectance
 from clearscene.raster.sensors.placing import pixel_size_m
+from clearscene.timing import Stopwatch, peak_memory_mb
 
 __all__ = ["MaskJob", "Prepared", "Progress", "mask_scene", "prepare_mask", "silent"]
 

@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearscene import __version__
+from clearscene.batch import file_state
 from clearscene.errors import ClearsceneError, OutputError, SceneError
-from clearscene.inspection.describe import file_state
-from clearscene.inspection.timing import peak_memory_mb
 from clearscene.sky.api import mask_pixels
 from clearscene.sky.masks import KEEP, heatmap, merged, read_mask, write_image
 from clearscene.sky.model import SkyModel
@@ -22,6 +21,7 @@ from clearscene.sky.names import existing_mask, heatmap_name, mask_name, relativ
 from clearscene.sky.options import SkyOptions
 from clearscene.sky.photo import read_photo, stored
 from clearscene.sky.result import RECORD, BatchRecord, Failed, PhotoRecord, earlier_photos, write_batch
+from clearscene.timing import peak_memory_mb
 
 __all__ = ["BatchProgress", "SkyBatch", "sky_batch"]
 
