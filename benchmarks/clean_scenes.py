@@ -6,7 +6,8 @@
 training chips, of the scenes that `--recipe` puts into its test split. Prints the share of the valid area by type (six
 region types by the model, as `inspect` finds them before it cleans them; stripe and missing by the rules, which look at
 8-bit images only), the tiles marked for boundary types and the area of their marks by 100 Mpx, and the budget of each
-type beside what is spent. A landscape without imagery is printed as not measured. Nothing is drawn at random.
+type beside what is spent. A landscape without imagery is printed as not measured. Nothing is drawn at random. Without
+`--model`, images of satellites are looked at by the model for cloud masks as well, as `inspect` does.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import numpy as np
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
+from clearscene.inspection.satellite import CloudWitness
 from clearscene.inspection.taxonomy import BY_ID, BY_NAME, TYPES, Group
 from clearscene.models.model import Model
 from clearscene.raster.scene import open_scene
@@ -30,11 +32,12 @@ from clearscene.rules.stripe import StripeRule
 from clearscene.synth.recipe import load_recipe
 from clearscene.synth.sources import find_sources
 from missing_false_area import load
-from model_on_scenes import chosen_model, found_in, title_of
+from model_on_scenes import chosen_model, found_in, title_of, witness
 from rules_table import find
 from table_text import Cell, Table, ratio, report
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "inspection-chips.toml"
+SATELLITE = "satellite, mixed"
 LANDSCAPES = {
     "forest": ("forest", "chaparral", "HARV", "OSBS", "SJER", "ABBY"),
     "field": ("agricultural", "golfcourse", "baseballdiamond", "meadow"),
@@ -52,7 +55,7 @@ LANDSCAPES = {
         "OAM",
         "zurich",
     ),
-    "satellite, mixed": ("ROIs", "_clear", "s2_"),
+    SATELLITE: ("ROIs", "_clear", "s2_"),
     "mountain": ("mountain",),
     "snow": ("snow",),
     "desert": ("desert",),
@@ -127,9 +130,9 @@ def images(data: Path, recipe: Path, split: str) -> Iterator[tuple[str, list[Pat
     yield "held-out images", held_out
 
 
-def alarms_of(path: Path, model: Model) -> tuple[Alarms, dict[str, np.ndarray]]:
+def alarms_of(path: Path, model: Model, beside: CloudWitness | None) -> tuple[Alarms, dict[str, np.ndarray]]:
     """The alarms of one image, and their masks by type."""
-    found, valid, statistics = found_in(path, model)
+    found, valid, statistics = found_in(path, model, beside=beside)
     masks = {BY_ID[type_id].name: mask & valid for type_id, mask in found.items()}
     result = Alarms(1, int(valid.sum()))
     view = load(path)
@@ -221,13 +224,14 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     model = chosen_model(args.model, threads=args.threads)
+    beside = None if args.model else witness(threads=args.threads)
     silent = model.manifest.screen.silent if model.manifest.screen else ()
     tables, totals = [], {}
     for group, paths in images(args.data, args.recipe, args.split):
         by_landscape: dict[str, Alarms] = defaultdict(Alarms)
         for path in paths[:: max(1, len(paths) // (args.limit or len(paths)))][: args.limit]:
-            alarms, masks = alarms_of(path, model)
             name = landscape_of(path.name)
+            alarms, masks = alarms_of(path, model, beside if name == SATELLITE else None)
             by_landscape[name] = by_landscape[name] + alarms
             if args.pictures and alarms.share("any") > 0.5:
                 draw(path, masks, args.pictures)

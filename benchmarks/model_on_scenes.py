@@ -7,6 +7,8 @@ from rasterio.windows import Window
 
 from clearscene.grid import slices
 from clearscene.inspection.clean import sure_regions
+from clearscene.inspection.options import InspectOptions
+from clearscene.inspection.satellite import CloudWitness, load_witness, with_added
 from clearscene.inspection.taxonomy import parse_types
 from clearscene.inspection.two_step import Read, Statistics, TwoStep, TwoStepOptions
 from clearscene.inspection.viewer import SceneViewer
@@ -23,21 +25,31 @@ def chosen_model(folder: Path | None, *, threads: int = 1) -> Model:
     return Model.load(place, device="cpu", threads=threads)
 
 
+def witness(*, threads: int = 1) -> CloudWitness | None:
+    """The model for cloud masks as `inspect` asks it beside the shipped model, whatever the size of pixels."""
+    return load_witness(InspectOptions(satellite=True, device="cpu", workers=threads))
+
+
 def title_of(model: Model) -> str:
     """Name and version."""
     return f"{model.manifest.name} {model.manifest.version}"
 
 
 def found_in(
-    path: Path, model: Model, options: TwoStepOptions | None = None
+    path: Path, model: Model, options: TwoStepOptions | None = None, *, beside: CloudWitness | None = None
 ) -> tuple[dict[int, np.ndarray], np.ndarray, Statistics]:
-    """Masks (row, col) by type id, as `inspect` finds them before it cleans them; valid (row, col); what was done."""
+    """Masks (row, col) by type id, as `inspect` finds them before it cleans them; valid (row, col); what was done.
+
+    `beside` is asked for clouds and shadows too, as on satellite images.
+    """
     with open_scene(path) as scene:
         viewer = SceneViewer(scene)
         height, width = scene.grid.height, scene.grid.width
-        masks, statistics = _found(viewer.display, (height, width), model, options)
+        found, statistics = _found(viewer.display, (height, width), model, options)
+        if beside is not None and scene.is_color:
+            found, _ = with_added(found, beside.find(viewer, progress=lambda _: None))
         valid = viewer.display(Window(0, 0, width, height), (height, width))[1]
-    return masks, valid, statistics
+    return _as_masks(found, (height, width)), valid, statistics
 
 
 def found_in_array(
@@ -56,7 +68,8 @@ def found_in_array(
         whole = known.reshape(height, factor, width, factor).all(axis=(1, 3))
         return np.rint(cells.mean(axis=(2, 4))).astype(np.uint8), whole
 
-    return _found(read, valid.shape, model, options)
+    found, statistics = _found(read, valid.shape, model, options)
+    return _as_masks(found, valid.shape), statistics
 
 
 def _filled(data: np.ndarray, factor: int, shape: tuple[int, int]) -> np.ndarray:
@@ -66,18 +79,18 @@ def _filled(data: np.ndarray, factor: int, shape: tuple[int, int]) -> np.ndarray
     return padded[:, : shape[0] * factor, : shape[1] * factor]
 
 
+def _as_masks(found: dict[int, Runs], shape: tuple[int, int]) -> dict[int, np.ndarray]:
+    return {type_id: runs.to_mask(Window(0, 0, shape[1], shape[0])) for type_id, runs in found.items()}
+
+
 def _found(
     read: Read, shape: tuple[int, int], model: Model, options: TwoStepOptions | None
-) -> tuple[dict[int, np.ndarray], Statistics]:
+) -> tuple[dict[int, Runs], Statistics]:
     two_step = TwoStep(model, options or TwoStepOptions(types=parse_types("")))
     parts: dict[int, list[Runs]] = {t.id: [] for t in two_step.types}
     for piece in two_step.stream(read, *shape, StreamPlan(workers=1)):
         row, col = round(piece.window.row_off), round(piece.window.col_off)
         parts[piece.type_id].append(Runs.from_mask(piece.mask, piece.confidence, row=row, col=col))
     least = {entry.id: entry.region_threshold for entry in model.manifest.classes}
-    whole = Window(0, 0, shape[1], shape[0])
-    masks = {
-        type_id: sure_regions(Runs.union(of_type), least.get(type_id, 0.0)).to_mask(whole)
-        for type_id, of_type in parts.items()
-    }
-    return masks, two_step.statistics
+    found = {type_id: sure_regions(Runs.union(of_type), least.get(type_id, 0.0)) for type_id, of_type in parts.items()}
+    return found, two_step.statistics

@@ -4,7 +4,9 @@
 
 Prints by source the pooled IoU, precision and recall of cloud (thick and thin) and of shadow, and the mean over
 sources. The images of each source are split in order of their names: those of even place are `select` (for choices),
-the others `report` (looked at when a choice is final).
+the others `report` (looked at when a choice is final). Without `--model`, images of sources whose pixels are 5 m or
+more are looked at by the model for cloud masks as well, as `inspect` does, unless `--alone` is given: few of these
+files say how large their pixels are.
 """
 
 import argparse
@@ -24,9 +26,11 @@ from clearscene.models.model import Model
 from clearscene.models.zoo import available_models
 from clearscene.raster.scene import open_scene
 from clearscene.raster.stretch import scene_stretch
-from model_on_scenes import found_in
+from model_on_scenes import found_in, witness
 
 CLOUD, SHADOW = BY_NAME["cloud"].id, BY_NAME["shadow"].id
+SATELLITES = ("gf1", "l1c", "l2a", "oncloudn", "toa_30m", "cs12_dates")
+"""Sources whose pixels are 8 to 30 m; those of GF-2 are 4 m, those of HRC_WHU 0.5 to 15 m."""
 SCRIBBLES = {0: 0, 1: CLOUD, 2: CLOUD, 3: CLOUD, 4: CLOUD, 5: SHADOW, 6: SHADOW}
 
 
@@ -105,10 +109,12 @@ def main() -> None:
     parser.add_argument("dev", type=Path)
     parser.add_argument("--half", choices=("select", "report", "all"), default="select")
     parser.add_argument("--model", type=Path)
+    parser.add_argument("--alone", action="store_true", help="The inspection model alone.")
     parser.add_argument("--pictures", type=Path)
     args = parser.parse_args()
     folder = args.model or next(m.folder for m in available_models() if m.manifest.task == "inspection")
     model = Model.load(folder, device="cpu", threads=2)
+    beside = None if args.model or args.alone else witness(threads=2)
     clouds, shadows = defaultdict(lambda: np.zeros(4)), defaultdict(lambda: np.zeros(4))
     images = defaultdict(int)
     for case in half_of(list(cases(args.dev)), args.half):
@@ -117,7 +123,7 @@ def main() -> None:
         truth = np.full(label.shape, 255, np.uint8)
         for value, type_id in case.codes.items():
             truth[label == value] = type_id
-        found, valid, _ = found_in(case.image, model)
+        found, valid, _ = found_in(case.image, model, beside=beside if case.source in SATELLITES else None)
         known = valid & (truth != 255)
         clouds[case.source] += counts(found[CLOUD], truth == CLOUD, known)
         images[case.source] += 1

@@ -141,6 +141,23 @@ class Runs:
         part = self.take(mine)
         return Runs(part.rows, starts, stops, part.weights * ((stops - starts) / part.lengths))
 
+    def difference(self, other: "Runs") -> "Runs":
+        """The pixels of this set that do not lie in the other; weights in proportion to the length kept."""
+        return self.intersection(other._background(self)) if len(self) and len(other) else self
+
+    def _background(self, where: "Runs") -> "Runs":
+        """What is not in this set, in the rows of another one and from column 0 to its last."""
+        rows, limit = np.unique(where.rows), where.stops.max()
+        near = self.take(np.isin(self.rows, rows))
+        ends, edge = np.zeros_like(rows), np.full_like(rows, limit)
+        row = np.concatenate([rows, near.rows])
+        starts = np.concatenate([ends, np.minimum(near.stops, limit)])
+        stops = np.concatenate([edge, np.minimum(near.starts, limit)])
+        order, back = np.lexsort((starts, row)), np.lexsort((stops, row))
+        row, starts, stops = row[order], starts[order], stops[back]
+        gaps = Runs(row, starts, stops, (stops - starts).astype(np.float64))
+        return gaps.take(stops > starts)
+
     def dilate(self, radius: int, *, height: int, width: int) -> "Runs":
         """Grow the set by a disk of `radius` pixels, inside a scene of `height` x `width`.
 

@@ -98,6 +98,14 @@ def test_intersection_is_a_logical_and(mask, random):
     assert np.allclose(common.weights, common.lengths)
 
 
+@given(masks, st.randoms(use_true_random=False))
+def test_difference_is_what_the_other_leaves(mask, random):
+    other = np.array([[random.random() < 0.5 for _ in row] for row in mask])
+    rest = Runs.from_mask(mask).difference(Runs.from_mask(other))
+    assert np.array_equal(rest.to_mask(whole(mask)), mask & ~other)
+    assert np.allclose(rest.weights, rest.lengths)
+
+
 @given(masks)
 @settings(max_examples=50)
 def test_find(mask):

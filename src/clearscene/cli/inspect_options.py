@@ -11,8 +11,8 @@ from clearscene.inspection import options
 
 __all__ = [
     "Aoi", "Bands", "Confidence", "Device", "Encoding", "FailUnder", "Formats", "Ignore", "Lang", "MemoryLimit",
-    "MissingMode", "Model", "Out", "Overwrite", "Pdf", "Quiet", "Scenes", "Standard", "StripeMode", "Types", "Units",
-    "Workers",
+    "MissingMode", "Model", "Out", "Overwrite", "Pdf", "Quiet", "Satellite", "Scenes", "Standard", "StripeMode",
+    "Types", "Units", "Workers",
 ]  # fmt: skip
 
 _select = partial(option, panel="What to inspect")
@@ -31,6 +31,13 @@ Aoi = Annotated[Path | None, _select("Polygons: inspect only inside them.")]
 Ignore = Annotated[Path | None, _select("Polygons of known-good areas: leave them out.")]
 
 Model = Annotated[Path | None, _detect("Folder of a model of your own.")]
+Satellite = Annotated[
+    bool | None,
+    _detect(
+        "Look for clouds and shadows with the model of `mask` too; left out: where pixels are 5 m or more.",
+        "--satellite/--no-satellite",
+    ),
+]
 Device = Annotated[str, _detect("auto, cpu, cuda or openvino.")]
 StripeMode = Annotated[options.Mode, _detect("default, or paper for the published rule.")]
 MissingMode = Annotated[options.Mode, _detect("default, or paper for the published rule.")]

@@ -12,7 +12,16 @@ from clearscene.batch import scene_name
 
 __all__ = ["SceneProgress", "interruptible"]
 
-SHARES = {"scan": 0.1, "detect": 0.7, "seams": 0.05, "model": 0.7, "polygons": 0.05, "write": 0.1, "report": 0.05}
+SHARES = {
+    "scan": 0.1,
+    "detect": 0.7,
+    "seams": 0.05,
+    "model": 0.7,
+    "clouds": 0.1,
+    "polygons": 0.05,
+    "write": 0.1,
+    "report": 0.05,
+}
 """How much of a scene's bar each stage fills, about as long as it takes."""
 
 

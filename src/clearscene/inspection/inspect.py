@@ -23,7 +23,7 @@ from clearscene.inspection.describe import (
 )
 from clearscene.inspection.detect import Detection, detect, fitting_workers
 from clearscene.inspection.findings import Drawn, list_findings, undrawn_centers
-from clearscene.inspection.learned import Learned, describe_model, detect_by_model, load_model, model_types
+from clearscene.inspection.learned import Learned, detect_by_model, load_model, model_types
 from clearscene.inspection.options import InspectOptions
 from clearscene.inspection.outputs import write_class_map, write_class_style, write_confidence, write_polygons
 from clearscene.inspection.pdf import write_pdf
@@ -31,6 +31,7 @@ from clearscene.inspection.quicklook import Pictures, make_pictures
 from clearscene.inspection.report import write_json, write_report
 from clearscene.inspection.result import Detector, Report, Timing
 from clearscene.inspection.run_folder import STANDARD_NAME, remember_shapes
+from clearscene.inspection.satellite import CloudWitness, add_clouds, load_witness
 from clearscene.inspection.scoring import judge_readability, score_findings, type_penalties
 from clearscene.inspection.seams import SceneSearch, searches_for
 from clearscene.inspection.standard import Standard, load_standard, standard_text
@@ -69,6 +70,8 @@ class Inspector:
     """For the region and boundary types; None if no model is installed or none is needed."""
     learned_types: tuple[DefectType, ...]
     """What the model is asked for."""
+    witness: CloudWitness | None = None
+    """Looks for clouds and shadows of satellite images too; None if it is not wanted or not there."""
 
 
 def prepare(options: InspectOptions) -> Inspector:
@@ -85,13 +88,20 @@ def prepare(options: InspectOptions) -> Inspector:
     rules = {rule.name: rule for rule in every if rule.name in wanted}
     learned_types = model_types(model, options.types)
     seams = tuple(rule for rule in (SeamRule(), MisalignmentRule()) if rule.name in wanted)
-    if not rules and not seams and not learned_types:
+    witness = load_witness(options)
+    if not rules and not seams and not learned_types and witness is None:
         raise OptionError(
             f"Nothing here can find {', '.join(sorted(wanted))}.",
             hint="Name a model that can with --model, or leave --types out; `clearscene models` lists what is there.",
         )
     return Inspector(
-        options=options, standard=standard, rules=rules, seams=seams, model=model, learned_types=learned_types
+        options=options,
+        standard=standard,
+        rules=rules,
+        seams=seams,
+        model=model,
+        learned_types=learned_types,
+        witness=witness,
     )
 
 
@@ -174,11 +184,21 @@ class _Job:
         return None if path is None else load_areas(path, self.scene.grid)
 
     def _detectors_by_model(self) -> dict[int, str]:
-        """The types that the model finds in this scene: none if the scene lacks the bands it reads."""
-        model = self.inspector.model
-        if model is None or self._lacking_bands():
-            return {}
-        return {t.id: f"model:{model.manifest.name}" for t in self.inspector.learned_types}
+        """The types that models find in this scene: none if the scene lacks the bands they read."""
+        model, witness = self.inspector.model, self._witness
+        found = {}
+        if model is not None and not self._lacking_bands():
+            found = {t.id: f"model:{model.manifest.name}" for t in self.inspector.learned_types}
+        if witness is not None:
+            for kind in witness.types:
+                found[kind.id] = f"{found[kind.id]} + {witness.name}" if kind.id in found else f"model:{witness.name}"
+        return found
+
+    @property
+    def _witness(self) -> CloudWitness | None:
+        """Who looks for clouds and shadows once more, if this is the scene of a satellite."""
+        witness = self.inspector.witness
+        return witness if witness and self.scene.is_color and witness.fits(self.scene.grid) else None
 
     def _lacking_bands(self) -> tuple[str, ...]:
         """The bands that the model reads, if the scene cannot show them all."""
@@ -201,29 +221,31 @@ class _Job:
         rules = {BY_NAME[name].id: f"rule:{name}" for name in self.inspector.rules}
         return rules | {BY_NAME[s.type_name].id: s.detector for s in self.searches} | self._detectors_by_model()
 
-    def _learn(self, viewer: SceneViewer) -> Learned | None:
-        """What the model finds; None where there is none, or nothing it could find is wanted."""
-        model = self.inspector.model
-        if model is None or not self._detectors_by_model():
-            return None
-        with self._stage("model"):
-            return detect_by_model(
-                viewer, model, self.inspector.options, progress=lambda share: self.progress("model", share)
-            )
+    def _learn(self, viewer: SceneViewer) -> Learned:
+        """What models find; nothing where there is none, or nothing they could find is wanted."""
+        learned, model, witness = Learned({}, []), self.inspector.model, self._witness
+        if model is not None and self.inspector.learned_types and not self._lacking_bands():
+            with self._stage("model"):
+                learned = detect_by_model(
+                    viewer, model, self.inspector.options, progress=lambda share: self.progress("model", share)
+                )
+        if witness is not None:
+            with self._stage("clouds"):
+                learned = add_clouds(learned, witness, viewer, progress=lambda share: self.progress("clouds", share))
+        return learned
 
-    def _regions(self, detection: Detection, seams: Mapping[int, Runs], learned: Learned | None) -> dict[int, Regions]:
+    def _regions(self, detection: Detection, seams: Mapping[int, Runs], learned: Learned) -> dict[int, Regions]:
         """Clean the mask of every type; see `clean`. What the model takes for something else may be lost pixels."""
         inside = detection.inspected
         found = {BY_NAME[name].id: runs for name, runs in detection.found.items()}
         found |= {type_id: runs.intersection(inside) for type_id, runs in seams.items()}
         regions = {type_id: self._cleaned(type_id, runs, inside) for type_id, runs in found.items()}
-        if learned is not None:
-            missing = regions.get(BY_NAME["missing"].id)
-            lost = Runs.empty() if missing is None else missing.detected
-            for type_id, runs in learned.found.items():
-                whole = runs.intersection(inside)
-                seen = whole if BY_ID[type_id].group is Group.PIXEL else without_lost(whole, lost)
-                regions[type_id] = self._cleaned(type_id, seen, inside)
+        missing = regions.get(BY_NAME["missing"].id)
+        lost = Runs.empty() if missing is None else missing.detected
+        for type_id, runs in learned.found.items():
+            whole = runs.intersection(inside)
+            seen = whole if BY_ID[type_id].group is Group.PIXEL else without_lost(whole, lost)
+            regions[type_id] = self._cleaned(type_id, seen, inside)
         return regions
 
     def _cleaned(self, type_id: int, runs: Runs, inside: Runs) -> Regions:
@@ -249,7 +271,7 @@ class _Job:
         self,
         viewer: SceneViewer,
         detection: Detection,
-        learned: Learned | None,
+        learned: Learned,
         drawn: list[Drawn],
         rest: Mapping[str, Rest],
     ) -> Report:
@@ -289,13 +311,9 @@ class _Job:
             timing=Timing(seconds=0, seconds_per_mpx=0, peak_memory_mb=0, workers=1),
         )
 
-    def _describe_detectors(self, learned: Learned | None) -> list[Detector]:
+    def _describe_detectors(self, learned: Learned) -> list[Detector]:
         detectors = [describe_rule(rule) for rule in self.inspector.rules.values()]
-        detectors += [search.describe() for search in self.searches]
-        model = self.inspector.model
-        if model is not None and learned is not None:
-            detectors.append(describe_model(model, self.inspector.learned_types, learned.statistics))
-        return detectors
+        return [*detectors, *(search.describe() for search in self.searches), *learned.detectors]
 
     def _score_units(
         self,

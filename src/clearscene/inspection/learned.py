@@ -21,11 +21,12 @@ __all__ = ["Learned", "describe_model", "detect_by_model", "load_model"]
 
 @dataclass(frozen=True, eq=False)
 class Learned:
-    """What a model found."""
+    """What models found."""
 
     found: dict[int, Runs]
     """By type id, one entry for every type that was looked for; not yet cut to what is inspected."""
-    statistics: Statistics
+    detectors: list[Detector]
+    """Who looked, and what they did."""
 
 
 def load_model(options: InspectOptions) -> Model | None:
@@ -77,7 +78,7 @@ def detect_by_model(
         progress(min(1.0, (row + piece.window.height) / grid.height))
     least = {entry.id: entry.region_threshold for entry in manifest.classes}
     found = {t.id: sure_regions(Runs.union(parts[t.id]), least.get(t.id, 0.0)) for t in two_step.types}
-    return Learned(found, two_step.statistics)
+    return Learned(found, [describe_model(model, two_step.types, two_step.statistics)])
 
 
 def describe_model(model: Model, types: Sequence[DefectType], statistics: Statistics) -> Detector:

@@ -29,6 +29,9 @@ class InspectOptions:
     """Name of a shipped standard, or path of a TOML file."""
     model: Path | None = None
     """Folder of a model; None takes the shipped one, if there is any."""
+    satellite: bool | None = None
+    """Look for clouds and shadows with the model for cloud masks too. None: where pixels are known to be of 5 m or
+    more, unless `model` names another model."""
     device: str = "auto"
     """Where models run: auto, cpu, cuda, openvino."""
     stripe_mode: Mode = "default"
@@ -70,6 +73,7 @@ class InspectOptions:
             "bands": ",".join(f"{name}={band}" for name, band in (self.bands or {}).items()),
             "standard": self.standard,
             "model": "" if self.model is None else str(self.model),
+            "satellite": "" if self.satellite is None else ("yes" if self.satellite else "no"),
             "stripe-mode": "" if self.stripe_mode == "default" else self.stripe_mode,
             "missing-mode": "" if self.missing_mode == "default" else self.missing_mode,
             "units": self.units,

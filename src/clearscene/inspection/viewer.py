@@ -82,9 +82,14 @@ class SceneViewer:
             damage=damage,
         )
 
-    def display(self, window: Window, out_shape: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        """A window at another size, as display values (band, row, col) and valid (row, col)."""
-        pixels, _ = self.scene.read_safely(window, out_shape=out_shape)
+    def display(
+        self, window: Window, out_shape: tuple[int, int], *, bands: Sequence[str] | None = None
+    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """A window at another size, as display values (band, row, col) and valid (row, col).
+
+        `bands` names others than those of display; they are stretched alike.
+        """
+        pixels, _ = self.scene.read_safely(window, bands=bands, out_shape=out_shape)
         valid = pixels.valid & ~self._sampled_collar(window, out_shape)
         return self.stretch.apply(pixels.data, valid), valid
 

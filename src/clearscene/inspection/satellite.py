@@ -1,0 +1,178 @@
+"""Clouds and cloud shadows of satellite images, looked for once more by the model for cloud masks.
+
+The inspection model sees red, green and blue as displayed, of pixels from centimeters on, and what it knows of shadows
+are those of drawn clouds: of the shadows on satellite images it finds hardly any. The model for cloud masks was taught
+on such images, and near infrared tells shadow from water. Where pixels are large enough both look, and what the second
+one is sure of is added where the first one found nothing (docs/adr/0014-satellite-images-by-two-models.md).
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from clearscene.grid import Grid
+from clearscene.inspection.learned import Learned
+from clearscene.inspection.options import InspectOptions
+from clearscene.inspection.result import Detector
+from clearscene.inspection.taxonomy import BY_NAME, DefectType
+from clearscene.inspection.viewer import SceneViewer
+from clearscene.masking.choose import load_masker
+from clearscene.masking.classes import SHADOW, THICK
+from clearscene.masking.engine import mask_pieces, plan_for
+from clearscene.masking.fitting import fitted
+from clearscene.masking.masker import Masker
+from clearscene.masking.options import MaskOptions
+from clearscene.models.zoo import available_models
+from clearscene.raster.pixels import Pixels
+from clearscene.raster.sensors.placing import pixel_size_m
+from clearscene.raster.sensors.product import Kind
+from clearscene.runs import Runs
+
+__all__ = ["LEAST", "SATELLITE_M", "CloudWitness", "add_clouds", "load_witness", "with_added"]
+
+SATELLITE_M = 5.0
+"""Pixels of this area on are those of a satellite; finer ones show shadows of trees and houses, which are no defect."""
+LEAST = 0.6
+"""Probability from which on cloud or shadow is added (docs/adr/0014-satellite-images-by-two-models.md)."""
+
+CLASSES = 3
+KINDS = {THICK: BY_NAME["cloud"], SHADOW: BY_NAME["shadow"]}
+"""Type by class of a mask of three classes: clear, cloud, shadow."""
+
+
+@dataclass(frozen=True)
+class CloudWitness:
+    """The model for cloud masks, asked beside the inspection model."""
+
+    masker: Masker
+    options: MaskOptions
+    types: tuple[DefectType, ...]
+    """Those of cloud and shadow that are wanted."""
+    is_asked: bool = False
+    """True: look at scenes of any pixel size, and of none."""
+    least: float = LEAST
+    """Probability from which on cloud or shadow is added."""
+
+    def fits(self, grid: Grid) -> bool:
+        """Whether a scene is to be looked at."""
+        size = pixel_size_m(grid)
+        return self.is_asked or (size is not None and math.sqrt(size[0] * size[1]) >= SATELLITE_M)
+
+    def find(self, viewer: SceneViewer, *, progress: Callable[[float], None]) -> dict[int, Runs]:
+        """Runs by type id, weighted by probability, of what the model is sure of; `progress` as for models.
+
+        Raises:
+            OptionError: The memory limit does not hold a tile.
+            ModelError: The model answers nonsense.
+        """
+        source = DisplaySource(viewer)
+        masker = fitted(self.masker, self.options, bands=source.bands, pixel=pixel_size_m(source.grid))
+        parts: dict[int, list[Runs]] = {kind.id: [] for kind in self.types}
+        plan = plan_for(source, masker, self.options)
+        for piece in mask_pieces(source, masker, classes=CLASSES, plan=plan, progress=progress):
+            row, col = round(piece.window.row_off), round(piece.window.col_off)
+            for plane, (number, kind) in enumerate(KINDS.items(), start=1):
+                if kind.id in parts:
+                    chance = piece.probabilities[plane]
+                    sure = (piece.class_map == number) & (chance >= self.least)
+                    parts[kind.id].append(Runs.from_mask(sure, chance, row=row, col=col))
+        return {type_id: Runs.union(found) for type_id, found in parts.items()}
+
+    @property
+    def name(self) -> str:
+        """Of the model."""
+        return " and ".join(origin.name for origin in self.masker.traits.origins)
+
+    def describe(self, bands: Sequence[str], added: Mapping[int, int]) -> Detector:
+        """For the report: what it is, the bands it saw, and pixels it added by type id."""
+        origin = self.masker.traits.origins[0]
+        return Detector(
+            name=f"model:{self.name}",
+            kind="model",
+            types=[kind.name for kind in self.types],
+            version=origin.version,
+            parameters={
+                "provider": origin.provider,
+                "bands": ", ".join(bands),
+                "least probability": self.least,
+                **{f"{kind.name} added, px": added.get(kind.id, 0) for kind in self.types},
+            },
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class DisplaySource:
+    """A scene as it is displayed, near infrared stretched like the colors: a source for maskers."""
+
+    viewer: SceneViewer
+    kind: Kind = "display"
+
+    @property
+    def path(self) -> str:
+        """See `Source`."""
+        return self.viewer.scene.path
+
+    @property
+    def grid(self) -> Grid:
+        """See `Source`."""
+        return self.viewer.scene.grid
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """See `Source`."""
+        return ("red", "green", "blue", *(["nir"] if "nir" in self.viewer.scene.bands else []))
+
+    def read(self, window: Window, *, bands: Sequence[str]) -> Pixels:
+        """See `Source`: 0 to 1, and what can not be read is not valid."""
+        size = round(window.height), round(window.width)
+        shown, valid = self.viewer.display(window, size, bands=bands if "nir" in bands else None)
+        return Pixels(_as_share(shown), valid)
+
+
+def _as_share(shown: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return shown.astype(np.float32) / np.float32(255)
+
+
+def load_witness(options: InspectOptions) -> CloudWitness | None:
+    """The shipped model for cloud masks, where the options let it be asked; None if not, or it is not there.
+
+    Raises:
+        ModelError: It is broken.
+        MissingExtraError: The device is not there.
+    """
+    wanted = tuple(kind for kind in KINDS.values() if kind in options.types)
+    is_open = options.satellite is None and options.model is None
+    if not wanted or not (is_open or options.satellite):
+        return None
+    masking = MaskOptions(device=options.device, workers=options.workers, memory_limit_mb=options.memory_limit_mb)
+    if not any(info.manifest.name in masking.models for info in available_models()):
+        return None
+    return CloudWitness(load_masker(masking), masking, wanted, is_asked=bool(options.satellite))
+
+
+def with_added(first: Mapping[int, Runs], second: Mapping[int, Runs]) -> tuple[dict[int, Runs], dict[int, int]]:
+    """What one detector found, with what another one found where the first found nothing; and pixels added by type id.
+
+    Laws: what was in `first` stays, under its type; if no pixel of `first` had two types, none has two afterwards (as
+    long as that holds for `second`); with nothing in `second` nothing changes.
+    """
+    taken = Runs.union(first.values())
+    fresh = {type_id: runs.difference(taken) for type_id, runs in second.items()}
+    joint = {type_id: Runs.union([first.get(type_id, Runs.empty()), runs]) for type_id, runs in fresh.items()}
+    return {**first, **joint}, {type_id: runs.area for type_id, runs in fresh.items()}
+
+
+def add_clouds(
+    learned: Learned, witness: CloudWitness, viewer: SceneViewer, *, progress: Callable[[float], None]
+) -> Learned:
+    """What the inspection model found in a scene, and what the witness adds to it.
+
+    Raises:
+        ClearsceneError: As `CloudWitness.find`.
+    """
+    found, added = with_added(learned.found, witness.find(viewer, progress=progress))
+    return Learned(found, [*learned.detectors, witness.describe(DisplaySource(viewer).bands, added)])
