@@ -80,17 +80,18 @@ def quality_folder(
     bands: tuple[str, ...] = ("red", "green", "blue"),
     tile_size: int = 32,
     slope: float = -40.0,
+    bias: float = 0.0,
     task: str = "quality",
     normalization: str = "fixed",
 ) -> Path:
-    """A model whose quality is `slope` times the mean of the bands: dark is good."""
+    """A model whose quality is `bias` and `slope` times the mean of the bands: dark is good."""
     kernel = np.full((1, len(bands), 1, 1), slope / len(bands), np.float32)
     save(
         folder / "model.onnx",
-        [helper.make_node("Conv", ["image", "kernel"], ["quality"])],
+        [helper.make_node("Conv", ["image", "kernel", "bias"], ["quality"])],
         [port("image", [1, len(bands), tile_size, tile_size])],
         [port("quality", [1, 1, tile_size, tile_size])],
-        [tensor("kernel", kernel)],
+        [tensor("kernel", kernel), tensor("bias", np.array([bias], np.float32))],
     )
     text = MANIFEST.format(
         name=folder.name, task=task, bands=list(bands), normalization=normalization, scale=255, tile_size=tile_size

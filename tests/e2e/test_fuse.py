@@ -297,6 +297,21 @@ def test_tone_match_brings_all_to_the_reference(tmp_path, stack):
     assert [line.gain for line in lines] == pytest.approx([1 / 0.7] * 3, rel=0.02)
 
 
+def test_tones_are_fitted_where_quality_is_good(tmp_path, stack):
+    """A third of the second image is a veil that follows the ground by a line of its own."""
+    toned = np.stack([stack[0], np.clip(np.rint(stack[0] * 0.7 + 20), 1, 140)]).astype(np.uint8)
+    veil = np.zeros(stack.shape[2:], bool)
+    veil[:, : int(0.45 * veil.shape[1])] = True
+    toned[1][:, veil] = np.rint(160 + 0.3 * stack[0][:, veil])
+    paths = write_dates(tmp_path, toned)
+    model = quality_folder(tmp_path / "dark", bias=0.6 * 40)
+    words = ("--tone", "match", "--reference", "2024-01-15", "--model", model, "--device", "cpu")
+    done = run(paths, tmp_path / "out" / "f.tif", *words)
+    assert "Without masks" not in done.stderr
+    lines = read_report(tmp_path / "out" / "f.json").images[1].tone
+    assert [line.gain for line in lines] == pytest.approx([1 / 0.7] * 3, rel=0.03)
+
+
 def test_a_shift_is_reported_and_with_align_made(tmp_path):
     rng = np.random.default_rng(3)
     wide = np.clip(np.rint(dates(1)[0].astype(float) + rng.normal(0, 12, (3, HEIGHT, WIDTH))), 1, 254).astype(np.uint8)

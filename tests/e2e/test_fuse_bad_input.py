@@ -140,6 +140,42 @@ def test_images_that_do_not_fit_are_named_with_a_remedy(tmp_path, paths):
     assert "bare.tif has no CRS" in failed([*paths, bare], out)
 
 
+def test_the_odd_one_may_be_left_out_where_most_agree(tmp_path, paths):
+    deep = write_scene(tmp_path / "deep.tif", dates(1, dtype="uint16")[0], crs=UTM, transform=TRANSFORM)
+    gray = write_scene(tmp_path / "gray.tif", dates(1)[0][:1], crs=UTM, transform=TRANSFORM)
+    words = ("--on-error", "skip", "--workers", "1", "--method", "median")
+    for odd in (deep, gray):
+        assert "--on-error skip" in failed([odd, *paths], tmp_path / "out.tif")
+        out = tmp_path / odd.stem / "f.tif"
+        done = clearscene("fuse", odd, *paths, "--out", out, *words, check=0)
+        assert f"left out: {odd}" in done.stderr
+        assert [item.path for item in read_report(out.with_suffix(".json")).skipped] == [str(odd)]
+        assert len(read_report(out.with_suffix(".json")).images) == len(paths)
+    lacking = failed([*paths, gray], tmp_path / "out.tif", "--use", "red,green")
+    assert "gray.tif lacks red, green" in lacking
+    assert "--on-error skip" in lacking
+
+
+def test_of_two_that_differ_none_is_the_odd_one(tmp_path, paths):
+    deep = write_scene(tmp_path / "deep.tif", dates(1, dtype="uint16")[0], crs=UTM, transform=TRANSFORM)
+    for words in ((), ("--on-error", "skip")):
+        said = failed([deep, paths[0]], tmp_path / "out.tif", *words)
+        assert "their values are not of one scale" in said
+        assert "Or leave it out" not in said
+
+
+def test_one_image_of_another_scale_is_left_out(tmp_path):
+    paths = write_dates(tmp_path, dates(4, dtype="uint16"))
+    for number, path in enumerate(paths):
+        with rasterio.open(path, "r+") as dataset:
+            dataset.scales = (0.00005 if number == 0 else 0.0001,) * dataset.count
+    said = failed(paths, tmp_path / "out.tif")
+    assert f"5e-05 + 0 in {paths[0]}" in said
+    out = tmp_path / "out.tif"
+    clearscene("fuse", *paths, "--out", out, "--on-error", "skip", "--method", "median", check=0)
+    assert [item.path for item in read_report(out.with_suffix(".json")).skipped] == [str(paths[0])]
+
+
 def test_masks_that_do_not_fit_are_named(tmp_path, paths):
     masks = write_masks(tmp_path / "masks", clouds(2))
     said = failed(paths, tmp_path / "out.tif", "--masks", masks)

@@ -12,6 +12,7 @@ from clearscene.errors import BandError, GridError, OptionError, SceneError
 from clearscene.fusion import tone
 from clearscene.fusion.checks import agree
 from clearscene.fusion.engine import Fusion, Piece, window_size
+from clearscene.fusion.failure import ImageError
 from clearscene.fusion.image import FuseImage, Part, in_order, told_apart
 from clearscene.fusion.lying import shifted, whole_offset
 from clearscene.fusion.members import Overview, find_reference
@@ -63,7 +64,7 @@ def test_images_of_one_name_are_told_apart_by_their_folders(paths, names):
 
 def test_what_has_other_bands_is_named_first():
     images = [*(image(name) for name in "abcde"), image("mask", lines={"gray": (1.0, 0.0)})]
-    with pytest.raises(BandError, match="mask has gray; a, b and 3 more have red, green, blue"):
+    with pytest.raises(ImageError, match="mask has gray; a, b and 3 more have red, green, blue"):
         agree(images, FuseOptions())
 
 
@@ -169,7 +170,7 @@ def test_bands_in_common_count_and_the_rest_is_noted():
     found = agree([four, three], FuseOptions())
     assert found.bands == ("red", "green")
     assert found.notes == ("Left out, because not every image has them: nir.",)
-    with pytest.raises(BandError, match=r"b\.tif lacks nir"):
+    with pytest.raises(ImageError, match=r"b\.tif lacks nir"):
         agree([four, three], FuseOptions(use=("nir",)))
     with pytest.raises(BandError, match="no band in common"):
         agree([four, image("c", lines={"gray": (1.0, 0.0)})], FuseOptions())

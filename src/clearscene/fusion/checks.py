@@ -1,12 +1,15 @@
 """Whether images can be fused: their bands, data types and scaling."""
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from clearscene.errors import BandError, SceneError
+from clearscene.errors import BandError, ClearsceneError, SceneError
+from clearscene.fusion.failure import ImageError
 from clearscene.fusion.image import FuseImage
 from clearscene.fusion.options import FuseOptions
 
@@ -29,8 +32,9 @@ def agree(images: Sequence[FuseImage], options: FuseOptions) -> Agreed:
     """Find the bands, the data type and the nodata value of the result.
 
     Raises:
-        BandError: The images have no band in common, or lack one that is asked for.
-        SceneError: They differ in data type or in how values become reflectance.
+        BandError: The images have no band in common.
+        ImageError: One image is unlike most of the others, or lacks what is asked for: it can be left out.
+        SceneError: They differ in data type or in how values become reflectance, and none is in the majority.
     """
     bands, notes = _bands(images, options.use)
     if options.reflectance:
@@ -47,26 +51,55 @@ def agree(images: Sequence[FuseImage], options: FuseOptions) -> Agreed:
     return Agreed(bands, dtype, _fitting(declared, dtype), tuple(notes))
 
 
+def _odd_one(
+    images: Sequence[FuseImage], trait: Callable[[FuseImage], Hashable]
+) -> tuple[FuseImage, FuseImage, bool] | None:
+    """An image whose trait is not that of the others, one of these, and whether these are more than half of all.
+
+    None if all have the same. Law: of the images without the odd ones, more than half still have the usual trait.
+    """
+    usual, number = Counter(map(trait, images)).most_common(1)[0]
+    odd = next((image for image in images if trait(image) != usual), None)
+    if odd is None:
+        return None
+    return odd, next(image for image in images if trait(image) == usual), 2 * number > len(images)
+
+
+def _unlike(message: str, odd: FuseImage, *, hint: str, may_go: bool) -> SceneError:
+    """What to raise for an image that is unlike the others; it may go if they are the majority."""
+    error = SceneError(message, hint=hint)
+    return ImageError.of(error, odd.path) if may_go else error
+
+
 def _bands(images: Sequence[FuseImage], use: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
     """The bands to fuse, in the order of the first image, and a note of those that are left out."""
     for image in images:
         lacking = [name for name in use if name not in image.bands]
         if lacking:
-            raise BandError(
+            error = BandError(
                 f"{image.path} lacks {', '.join(lacking)}; it has {', '.join(image.bands)}.",
                 hint="Name its bands with --bands, as red=3,green=2,blue=1, or use others.",
             )
+            raise ImageError.of(error, image.path)
     if use:
         return tuple(use), []
     common = tuple(name for name in images[0].bands if all(name in image.bands for image in images))
     if not common:
-        raise BandError(
-            f"The {len(images)} images have no band in common: {_by_bands(images)}.",
-            hint="Leave out what is no image of the place, or name bands with --bands, as red=1,green=2,blue=3.",
-        )
+        raise _no_common_band(images)
     rest = {name: None for image in images for name in image.bands if name not in common}
     note = f"Left out, because not every image has them: {', '.join(rest)}."
     return common, [note] if rest else []
+
+
+def _no_common_band(images: Sequence[FuseImage]) -> ClearsceneError:
+    """The error of images without a common band; of one image, if the bands of most have none of its."""
+    error = BandError(
+        f"The {len(images)} images have no band in common: {_by_bands(images)}.",
+        hint="Leave out what is no image of the place, or name bands with --bands, as red=1,green=2,blue=3.",
+    )
+    usual, number = Counter(image.bands for image in images).most_common(1)[0]
+    stranger = next((image for image in images if not set(image.bands) & set(usual)), None)
+    return ImageError.of(error, stranger.path) if stranger and 2 * number > len(images) else error
 
 
 def _by_bands(images: Sequence[FuseImage]) -> str:
@@ -83,13 +116,15 @@ def _by_bands(images: Sequence[FuseImage]) -> str:
 
 
 def _check_types(images: Sequence[FuseImage]) -> None:
-    first = images[0]
-    other = next((image for image in images if image.dtype != first.dtype), None)
-    if other is not None:
-        raise SceneError(
-            f"{other.path} is {other.dtype}, {first.path} is {first.dtype}: their values are not of one scale.",
+    found = _odd_one(images, lambda image: image.dtype)
+    if found is not None:
+        odd, usual, may_go = found
+        raise _unlike(
+            f"{odd.path} is {odd.dtype}, {usual.path} is {usual.dtype}: their values are not of one scale.",
+            odd,
             hint="Convert one with gdal_translate -ot ... -scale ..., or use --reflectance if both say how values"
             " become reflectance.",
+            may_go=may_go,
         )
 
 
@@ -97,25 +132,29 @@ def _check_known(images: Sequence[FuseImage]) -> None:
     """Refuse an image of whole numbers that nobody can turn into reflectance."""
     for image in images:
         if np.dtype(image.dtype).kind in "iu" and not image.has_scale:
-            raise SceneError(
+            error = SceneError(
                 f"{image.path} ({image.dtype}) does not say how its values become reflectance.",
                 hint="Say it with --scale and --offset, or leave out --reflectance.",
             )
+            raise ImageError.of(error, image.path)
 
 
 def _check_scaling(images: Sequence[FuseImage], bands: Sequence[str]) -> None:
-    first = images[0]
-    for image in images:
-        for band in bands:
-            if not np.allclose(image.lines[band], first.lines[band], rtol=1e-6, atol=0):
-                raise SceneError(
-                    f"The values of band {band} mean different things: reflectance is value * {_line(image, band)} in"
-                    f" {image.path}, value * {_line(first, band)} in {first.path}.",
-                    hint="Use --reflectance to turn each into reflectance by its own scale first.",
-                )
+    for band in bands:
+        found = _odd_one(images, partial(_line, band=band))
+        if found is not None:
+            odd, usual, may_go = found
+            raise _unlike(
+                f"The values of band {band} mean different things: reflectance is value * {_line(odd, band)} in"
+                f" {odd.path}, value * {_line(usual, band)} in {usual.path}.",
+                odd,
+                hint="Use --reflectance to turn each into reflectance by its own scale first.",
+                may_go=may_go,
+            )
 
 
 def _line(image: FuseImage, band: str) -> str:
+    """How values become reflectance, to six digits."""
     scale, offset = image.lines[band]
     return f"{scale:.6g} {'-' if offset < 0 else '+'} {abs(offset):.6g}"
 

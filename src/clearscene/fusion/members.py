@@ -31,13 +31,14 @@ from clearscene.stream import ordered_map
 
 __all__ = [
     "Overview",
+    "Quality",
     "Setting",
     "find_reference",
     "fit_tones",
     "judge_all",
+    "judge_small",
     "look_over",
     "look_over_all",
-    "mean_qualities",
     "open_members",
     "register_all",
     "stretch_of",
@@ -158,7 +159,17 @@ def _most_usual(pictures: Sequence[Floats], goods: Sequence[NDArray[np.bool_]]) 
     return int(np.argmin(np.where(n_good >= NEARLY * n_good.max(), off, np.inf)))
 
 
-def mean_qualities(
+@dataclass(frozen=True, eq=False)
+class Quality:
+    """What a quality model says of an image, small."""
+
+    mean: float
+    """Where the image is good; -inf if it is nowhere."""
+    is_clear: NDArray[np.bool_]
+    """Where it is more likely good than bad, (row, col) of an overview; everywhere if the model cannot tell."""
+
+
+def judge_small(
     images: Sequence[FuseImage],
     goods: Sequence[NDArray[np.bool_]],
     setting: Setting,
@@ -166,8 +177,8 @@ def mean_qualities(
     *,
     folder: Path,
     stretch: Stretch,
-) -> list[float]:
-    """Mean quality of each image, small, where it is good (row, col); -inf where it is nowhere. Files in `folder`."""
+) -> list[Quality]:
+    """The quality of each image, small, that is good at `goods` (row, col). Files in `folder`."""
     folder.mkdir()
     grid, _ = coarser(setting.grid, OVERVIEW)
     small = replace(setting, grid=grid)
@@ -176,8 +187,9 @@ def mean_qualities(
     )
     result = []
     for image, good in zip(images, goods, strict=True):
-        quality = maps[image.path].read(grid.window)[good]
-        result.append(float(quality.mean()) if quality.size else -np.inf)
+        quality = maps[image.path].read(grid.window)
+        mean = float(quality[good].mean()) if good.any() else -np.inf
+        result.append(Quality(mean, quality >= 0 if model.tells_good else np.ones_like(good)))
     return result
 
 
@@ -220,15 +232,21 @@ def _reader(
 
 
 def fit_tones(
-    images: Sequence[FuseImage], setting: Setting, reference: int, *, shifts: Shifts
+    images: Sequence[FuseImage], setting: Setting, reference: int, *, shifts: Shifts, qualities: Sequence[Quality] = ()
 ) -> dict[str, tuple[ToneLine, ...] | None]:
-    """The lines of every image but the reference, by path; None where none could be fitted."""
+    """The lines of every image but the reference, by path; None where none could be fitted.
+
+    Where there are qualities, what is more likely bad than good does not count. They are those of the images before
+    they were moved: a few pixels at the edge of a cloud are borne by the fit.
+    """
+    clear = [quality.is_clear for quality in qualities] or [np.ones((1, 1), np.bool_)] * len(images)
     fixed = look_over(images[reference], setting, shift=shifts.get(images[reference].path))
     result: dict[str, tuple[ToneLine, ...] | None] = {}
     for place, image in enumerate(images):
         if place != reference:
             moving = look_over(image, setting, shift=shifts.get(image.path))
-            result[image.path] = fit_tone(moving.data, fixed.data, moving.good & fixed.good)
+            good = moving.good & fixed.good & clear[place] & clear[reference]
+            result[image.path] = fit_tone(moving.data, fixed.data, good)
     return result
 
 

@@ -176,9 +176,10 @@ def level_warnings(images: Sequence[FuseImage], samples: Sequence[Floats]) -> li
     ]
 
 
-def tone_warnings(options: FuseOptions) -> list[str]:
+def tone_warnings(prepared: Prepared) -> list[str]:
     """What to say of tones that are fitted on clouds, too."""
-    if options.tone != "match" or options.masks:
+    options, model = prepared.options, prepared.model
+    if options.tone != "match" or options.masks or (model is not None and model.tells_good):
         return []
     return ["Without masks clouds count as ground when tones are fitted: give --masks auto, or a folder of masks."]
 

@@ -72,6 +72,8 @@ class QualityModel:
         self.model = model
         self.spec = TileSpec(model.manifest.tiles.tile_size, model.manifest.tiles.overlap)
         self.sees_reflectance = model.manifest.input.normalization == "bright_level"
+        self.tells_good = model.manifest.task == TASKS[0]
+        """True if what has a quality below 0 is more likely bad than good; of others only differences count."""
 
     def bands_of(self, offered: tuple[str, ...]) -> tuple[str, ...]:
         """The bands that the network reads.

@@ -17,12 +17,13 @@ from clearscene.fusion.inspecting import inspect_all
 from clearscene.fusion.masks import make_masks, match_masks
 from clearscene.fusion.members import (
     Overview,
+    Quality,
     Setting,
     find_reference,
     fit_tones,
     judge_all,
+    judge_small,
     look_over_all,
-    mean_qualities,
     open_members,
     register_all,
     stretch_of,
@@ -125,12 +126,14 @@ class FuseJob:
             masks = self._masks(images)
         setting = Setting(grid, agreed.bands, options, masks)
         with self._stage("align"):
-            reference, samples = self._look(images, setting)
-            warnings = (*self.prepared.warnings, *level_warnings(images, samples), *tone_warnings(options))
+            reference, samples, qualities = self._look(images, setting)
+            warnings = (*self.prepared.warnings, *level_warnings(images, samples), *tone_warnings(self.prepared))
             self.prepared = replace(self.prepared, warnings=warnings)
             shifts = register_all(images, setting, reference, progress=lambda share: self.progress("align", share))
             moved = applied(shifts, options)
-            tones = fit_tones(images, setting, reference, shifts=moved) if options.tone == "match" else {}
+            tones = {}
+            if options.tone == "match":
+                tones = fit_tones(images, setting, reference, shifts=moved, qualities=qualities)
             stretch = stretch_of(images, setting, samples)
         with self._stage("quality"):
             maps = self._judge(images, setting, stretch=stretch, moved=moved)
@@ -191,22 +194,23 @@ class FuseJob:
         check_out(self.out, masks.values())
         return masks
 
-    def _look(self, images: Sequence[FuseImage], setting: Setting) -> tuple[int, list[Floats]]:
-        """Place of the reference, and valid display values of each image."""
+    def _look(self, images: Sequence[FuseImage], setting: Setting) -> tuple[int, list[Floats], list[Quality]]:
+        """Place of the reference, valid display values of each image, and qualities if anybody needs them."""
         views, samples = [], []
         places = [setting.bands.index(name) for name in display_bands(setting.bands)]
         for view in look_over_all(images, setting):
             views.append(Overview(view.data[places].mean(axis=0, keepdims=True), view.valid, view.good))
             samples.append(view.data[places][:, view.valid].ravel().astype(np.float32))
         wanted, model = setting.options.reference, self.prepared.model
-        qualities: list[float] = []
-        if model is not None and not wanted:
+        qualities: list[Quality] = []
+        if model is not None and (not wanted or setting.options.tone == "match"):
             stretch = stretch_of(images, setting, samples)
             goods = [view.good for view in views]
-            qualities = mean_qualities(
+            qualities = judge_small(
                 judged_as(images), goods, setting, model, folder=self.folder / "overview", stretch=stretch
             )
-        return find_reference(images, views, wanted, qualities=qualities), samples
+        means = [quality.mean for quality in qualities]
+        return find_reference(images, views, wanted, qualities=means), samples, qualities
 
     def _judge(
         self, images: Sequence[FuseImage], setting: Setting, *, stretch: Stretch, moved: Mapping[str, Shift]
