@@ -1,10 +1,10 @@
 """What every batch of scenes needs, whatever is done to them: names, the state of files, and failures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["SUFFIXES", "Failure", "file_state", "hint_deeper", "scene_name"]
+__all__ = ["SUFFIXES", "Failure", "file_state", "hint_deeper", "scene_name", "what_changed"]
 
 SUFFIXES = (".tif", ".tiff", ".jp2", ".img", ".vrt", ".png", ".jpg", ".jpeg", ".bmp", ".ecw", ".sid", ".webp")
 """What is taken from a folder; a file named by itself may have any suffix that GDAL reads."""
@@ -49,3 +49,22 @@ def file_state(path: str) -> str:
     except OSError:
         return ""
     return f"{stat.st_size}-{stat.st_mtime_ns}"
+
+
+def what_changed(
+    *,
+    options: tuple[Mapping[str, str], Mapping[str, str]],
+    files: tuple[str, str],
+    models: tuple[Mapping[str, str], Mapping[str, str]],
+) -> str:
+    """Why a result that is there may not be what is asked for now, each by what was and what is; empty if it is.
+
+    `files` are states of the scene's file. Of models, version by name, those count that are in both: which of them
+    look at a scene depends on the scene.
+    """
+    if options[0] != options[1]:
+        return "with other options"
+    if files[0] != files[1]:
+        return "before the file changed"
+    older = [name for name, version in models[0].items() if models[1].get(name, version) != version]
+    return f"by another version of the model {' and '.join(older)}" if older else ""

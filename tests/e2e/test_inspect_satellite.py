@@ -15,7 +15,7 @@ from clearscene.models import zoo
 from clearscene.runs import Runs
 from tests.command import clearscene
 from tests.mask_models import level_folder
-from tests.onnx_graphs import brightness_folder
+from tests.onnx_graphs import brightness_folder, edit_manifest
 from tests.scenes import ground, write_scene
 
 CLOUD, SHADOW = BY_NAME["cloud"].id, BY_NAME["shadow"].id
@@ -100,6 +100,14 @@ def test_a_model_of_ones_own_is_asked_alone(tmp_path):
     both, _ = run(scene, tmp_path / "both", "--model", own, "--satellite")
     assert [d.name for d in both.detectors if d.kind == "model"] == ["model:bright", "model:cloud-rgbn"]
     assert {f.detector for f in both.findings} == {"model:bright + cloud-rgbn"}
+
+
+def test_a_result_of_an_older_model_is_told(tmp_path, weights):
+    scene = scene_of(tmp_path, 10.0)
+    run(scene, tmp_path / "out")
+    edit_manifest(weights / "cloud-rgbn", 'version = "0.1.0"', 'version = "0.2.0"')
+    again = clearscene("inspect", scene, "--out", tmp_path / "out", "--types", "cloud,shadow,missing", check=0)
+    assert "was inspected by another version of the model cloud-rgbn" in again.stderr
 
 
 @pytest.mark.usefixtures("weights")

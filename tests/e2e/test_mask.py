@@ -18,6 +18,7 @@ from rasterio.crs import CRS
 from clearscene.masking.result import read_report
 from tests.command import clearscene
 from tests.mask_models import cloudy, level_folder
+from tests.onnx_graphs import edit_manifest
 from tests.satellites import Safe
 from tests.scenes import write_scene
 
@@ -322,6 +323,14 @@ def test_what_is_finished_is_skipped_unless_overwritten(tmp_path, model):
     run(scene, tmp_path / "out", model, "--overwrite")
     assert (tmp_path / "out" / "scene_mask.json").read_bytes() != before
     assert not (tmp_path / "out" / "scene_mask.gpkg").exists()  # of the older run, not made by this one
+
+
+def test_a_mask_of_an_older_model_is_told(tmp_path, model):
+    scene, _ = scene_in(tmp_path)
+    run(scene, tmp_path / "out", model)
+    edit_manifest(model, 'version = "0.1.0"', 'version = "0.2.0"')
+    done = run(scene, tmp_path / "out", model)
+    assert "was masked by another version of the model level" in done.stderr
 
 
 def test_a_mask_that_lost_a_file_is_made_again(tmp_path, model):

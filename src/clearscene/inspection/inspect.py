@@ -73,6 +73,12 @@ class Inspector:
     witness: CloudWitness | None = None
     """Looks for clouds and shadows of satellite images too; None if it is not wanted or not there."""
 
+    @property
+    def model_versions(self) -> dict[str, str]:
+        """Version by the name of a model."""
+        own = {} if self.model is None else {self.model.manifest.name: self.model.manifest.version}
+        return own if self.witness is None else {**own, **self.witness.versions}
+
 
 def prepare(options: InspectOptions) -> Inspector:
     """Load the standard and the detectors, so that every mistake in the options shows before work starts.

@@ -8,7 +8,7 @@ from time import perf_counter
 
 from pydantic import ValidationError
 
-from clearscene.batch import Failure, file_state, scene_name
+from clearscene.batch import Failure, file_state, scene_name, what_changed
 from clearscene.errors import ClearsceneError, OutputError
 from clearscene.inspection.inputs import result_folders
 from clearscene.inspection.inspect import Inspector, inspect_scene
@@ -91,10 +91,15 @@ def _inspect_one(scene: str, folder: Path, inspector: Inspector, progress: Batch
 
 
 def _differs(done: Report, scene: str, inspector: Inspector) -> str:
-    """What has changed since a scene was inspected: the options, or the file itself."""
-    if done.options != inspector.options.record():
-        return "with other options"
-    return "before the file changed" if done.scene.file_state != file_state(scene) else ""
+    """What has changed since a scene was inspected: the options, the file itself, or a model."""
+    return what_changed(
+        options=(done.options, inspector.options.record()),
+        files=(done.scene.file_state, file_state(scene)),
+        models=(
+            {d.name.removeprefix("model:"): d.version for d in done.detectors if d.kind == "model"},
+            inspector.model_versions,
+        ),
+    )
 
 
 def _failure(scene: str, error: str, hint: str) -> Failure:

@@ -87,6 +87,11 @@ class CloudWitness:
         """Of the model."""
         return " and ".join(origin.name for origin in self.masker.traits.origins)
 
+    @property
+    def versions(self) -> dict[str, str]:
+        """Version by name."""
+        return {self.name: self.masker.traits.origins[0].version}
+
     def describe(self, bands: Sequence[str], added: Mapping[int, int]) -> Detector:
         """For the report: what it is, the bands it saw, and pixels it added by type id."""
         origin = self.masker.traits.origins[0]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
-from clearscene.batch import Failure, file_state
+from clearscene.batch import Failure, file_state, what_changed
 from clearscene.errors import ClearsceneError, OutputError
 from clearscene.masking.inputs import mask_stems, product_name
 from clearscene.masking.result import MaskReport
@@ -80,7 +80,9 @@ def _mask_one(scene: str, out: Path, stem: str, prepared: Prepared, *, progress:
 
 
 def _differs(done: MaskReport, scene: str, prepared: Prepared) -> str:
-    """What has changed since a scene was masked: the options, or the file itself."""
-    if done.options != prepared.options.record():
-        return "with other options"
-    return "before the file changed" if done.scene.file_state != file_state(scene) else ""
+    """What has changed since a scene was masked: the options, the file itself, or a model."""
+    return what_changed(
+        options=(done.options, prepared.options.record()),
+        files=(done.scene.file_state, file_state(scene)),
+        models=({m.name: m.version for m in done.models}, {o.name: o.version for o in prepared.masker.traits.origins}),
+    )
