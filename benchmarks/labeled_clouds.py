@@ -5,6 +5,7 @@ The images are those of `real_clouds.py`, split into select and report in the sa
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import rasterio
 
@@ -26,6 +27,8 @@ KINDS: dict[str, Kind] = {"oncloudn": "surface", "toa_30m": "toa", "cs12_dates":
 """Of all other sources the values are for display."""
 BANDS = {"oncloudn": ("blue", "green", "red", "nir"), "toa_30m": ("blue", "green", "red", "nir", "swir16", "swir22")}
 RGB = ("red", "green", "blue")
+OF_10_M = ("l1c", "l2a", "oncloudn", "cs12_dates")
+"""Sources of Sentinel-2 at its own resolution."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,3 +67,23 @@ def read_case(case: Case) -> Labeled:
         truth[label == value] = number
     truth[~valid] = NODATA
     return Labeled(planes, valid, KINDS.get(case.source, "display"), truth)
+
+
+def reduced(image: Labeled, factor: int) -> Labeled:
+    """An image of pixels `factor` times as large: their mean, and the label that most of them have.
+
+    Rows and columns that fill no pixel are cut off; a pixel is valid where all of it is.
+    """
+    height, width = (n // factor for n in image.valid.shape)
+    cut = (slice(height * factor), slice(width * factor))
+    planes = {
+        name: cv2.resize(np.ascontiguousarray(plane[cut]), (width, height), interpolation=cv2.INTER_AREA)
+        for name, plane in image.planes.items()
+    }
+
+    def cells(array: np.ndarray) -> np.ndarray:
+        return array[cut].reshape(height, factor, width, factor).transpose(0, 2, 1, 3).reshape(height, width, -1)
+
+    ids = np.unique(image.truth)
+    votes = np.stack([(cells(image.truth) == number).sum(axis=-1) for number in ids])
+    return Labeled(planes, cells(image.valid).all(axis=-1), image.kind, ids[votes.argmax(axis=0)])

@@ -4,10 +4,11 @@
     python benchmarks/mask_accuracy.py ../shared/data/dev --half select [--model FOLDER] [--peers out/peer-masks]
 
 By source and pooled: IoU, F1, balanced accuracy, producer's and user's accuracy of cloud (thick and thin), shadow and
-clear, with near infrared where there is some and without, and with it at twice the resolution (`--fine`); IoU of thin
-cloud where it is labeled; and the difference of the IoU to each peer on the same pixels with a paired block bootstrap
-(blocks of 64 px, 95 % interval). A win is claimed only where the interval leaves out 0. A dagger marks cells of which
-the masker may have seen the image.
+clear, with near infrared where there is some and without, with a wide look where `mask` takes one by itself, and at
+twice the resolution (`--fine`); IoU of thin cloud where it is labeled; and the difference of the IoU to each peer on the
+same pixels with a paired block bootstrap (blocks of 64 px, 95 % interval). A win is claimed only where the interval
+leaves out 0. A dagger marks cells of which the masker may have seen the image. With `--reduce 3` images of Sentinel-2 at 10 m are made ones of 30 m before; masks
+of peers are of their own size then, and left out.
 """
 
 import argparse
@@ -22,14 +23,14 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from clearscene.grid import slices
 from clearscene.masking.classes import CLEAR, IDS, NODATA, SHADOW, THICK, THIN
-from clearscene.masking.combine import Doubled
+from clearscene.masking.combine import Doubled, Wide
 from clearscene.masking.engine import mask_pieces, plan_for
 from clearscene.masking.masker import Masker, ModelMasker
 from clearscene.masking.options import MaskOptions
 from clearscene.masking.source import array_source
 from clearscene.models.model import Model
 from clearscene.models.zoo import available_models
-from labeled_clouds import CLOUD, Labeled, key_of, read_case
+from labeled_clouds import CLOUD, OF_10_M, Labeled, key_of, read_case, reduced
 from real_clouds import Case, cases, half_of
 from table_text import Table, report
 
@@ -41,16 +42,26 @@ SEEN = {
 }
 """By masker: sources whose images may have been in its training."""
 
+MINE = ("RGBN", "RGBN --wide", "RGBN --fine", "RGBN --fine --wide", "RGB")
+"""What is set against the peers."""
+
 Blocks = np.ndarray
 """(block, 4): true positives, false positives, false negatives, true negatives."""
 
 
-def ours(model: Model, image: Labeled, *, with_nir: bool, is_fine: bool = False) -> np.ndarray:
+WIDE_FACTORS = {"gf1": 5, "l1c": 4, "l2a": 4, "oncloudn": 4, "cs12_dates": 4}
+"""Pixels along one of the wide look, by source; the others are finer or coarser than what gets one."""
+
+
+def ours(model: Model, image: Labeled, *, with_nir: bool, is_fine: bool = False, factor: int = 1) -> np.ndarray:
     """Ids (row, col), each pixel of the highest probability after cloud is added up."""
     planes = {name: image.planes[name] for name in ("red", "green", "blue")}
     if with_nir:
         planes["nir"] = image.planes["nir"]
-    masker: Masker = Doubled(ModelMasker(model)) if is_fine else ModelMasker(model)
+    plain = ModelMasker(model)
+    masker: Masker = Doubled(plain) if is_fine else plain
+    if factor > 1:
+        masker = Wide(masker, plain, factor)
     data = np.where(image.valid, np.stack(list(planes.values())), np.float32(np.nan))
     source = array_source(data, list(planes), kind=image.kind)
     chances = np.zeros((len(IDS), *image.valid.shape), np.float32)
@@ -153,6 +164,7 @@ def main() -> None:
     parser.add_argument("--half", choices=("select", "report", "all"), default="select")
     parser.add_argument("--model", type=Path)
     parser.add_argument("--peers", type=Path, help="Folder that peer_masks.py wrote.")
+    parser.add_argument("--reduce", type=int, default=1)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     folder = args.model or next(m.folder for m in available_models() if m.manifest.task == "cloud_mask")
@@ -160,21 +172,27 @@ def main() -> None:
     peers = sorted(path for path in args.peers.iterdir() if path.is_dir()) if args.peers else []
     for case in half_of(list(cases(args.dev)), args.half):
         image = read_case(case)
-        tally.add("RGB", case, ours(model, image, with_nir=False), image.truth)
+        if args.reduce > 1 and case.source in OF_10_M:
+            image = reduced(image, args.reduce)
+        wide = WIDE_FACTORS.get(case.source, 1) if args.reduce == 1 else 1
+        ways = {"RGB": {"with_nir": False}}
         if "nir" in image.planes:
-            tally.add("RGBN", case, ours(model, image, with_nir=True), image.truth)
-            tally.add("RGBN --fine", case, ours(model, image, with_nir=True, is_fine=True), image.truth)
-        for peer in peers:
+            ways |= {"RGBN": {"with_nir": True}, "RGBN --fine": {"with_nir": True, "is_fine": True}}
+        for name, way in ways.items():
+            tally.add(name, case, ours(model, image, **way), image.truth)
+            if wide > 1:
+                tally.add(f"{name} --wide", case, ours(model, image, **way, factor=wide), image.truth)
+        for peer in peers if args.reduce == 1 else []:
             path = peer / f"{key_of(case)}.png"
             if path.is_file():
                 tally.add(peer.name, case, cv2.imread(str(path), cv2.IMREAD_UNCHANGED), image.truth)
     heads = ("source", "masker", "pixels", "IoU", "F1", "balanced accuracy", "producer's", "user's")
     tables = [Table(region, heads, tuple(tally.rows(region))) for region in (*REGIONS, "thin")]
-    gaps = [row for peer in peers for mine in ("RGBN", "RGBN --fine", "RGB") for row in tally.gaps(mine, peer.name)]
+    gaps = [row for peer in peers for mine in MINE for row in tally.gaps(mine, peer.name)]
     if gaps:
         columns = ("source", "region", "ours", "IoU", "peer", "IoU of it", "difference", "low", "high", "said")
         tables.append(Table("beside peers", columns, tuple(gaps)))
-    about = {"model": f"{model.manifest.name} {model.manifest.version}", "half": args.half}
+    about = {"model": f"{model.manifest.name} {model.manifest.version}", "half": args.half, "reduce": args.reduce}
     report(tables, about=about, path=args.json)
 
 

@@ -75,6 +75,11 @@ class Grid:
         """Ground area of the pixels, or None without a CRS."""
         return PixelArea.of(self) if self.is_georeferenced else None
 
+    def coarser(self, factor: int) -> "Grid":
+        """The grid of pixels `factor` times as long, from the same corner; the last may reach past this grid."""
+        height, width = math.ceil(self.height / factor), math.ceil(self.width / factor)
+        return Grid(height, width, self.transform * Affine.scale(factor), self.crs)
+
     def subgrid(self, window: Window) -> "Grid":
         """The grid of a window: pixel (0, 0) of the result is the window's upper left pixel."""
         rows, cols = slices(window)

@@ -57,7 +57,7 @@ def iou(found, truth):
 
 @pytest.mark.usefixtures("weights")
 def test_clouds_and_shadows_of_large_pixels_are_found(tmp_path):
-    report, found = run(scene_of(tmp_path, 2 * SATELLITE_M), tmp_path / "out")
+    report, found = run(scene_of(tmp_path, SATELLITE_M), tmp_path / "out")
     assert iou(found == CLOUD, IS_CLOUD) > 0.8  # grown by the published disk of 2 px
     assert iou(found == SHADOW, IS_SHADOW) > 0.8
     types = {t.type: t for t in report.types}

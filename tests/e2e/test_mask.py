@@ -16,6 +16,7 @@ import rasterio
 from rasterio.crs import CRS
 
 from clearscene.masking.result import read_report
+from clearscene.models import zoo
 from tests.command import clearscene
 from tests.mask_models import cloudy, level_folder
 from tests.onnx_graphs import edit_manifest
@@ -260,6 +261,43 @@ def test_pixels_of_30_m_are_looked_at_at_twice_the_resolution(tmp_path):
         assert report.options.get("fine") == ({"--fine": "yes", "--no-fine": "no"}[option[0]] if option else None)
     assert np.array_equal(chances[()], chances["--fine",])
     assert not np.array_equal(chances[()], chances["--no-fine",])
+
+
+@pytest.fixture
+def shipped_level(tmp_path, monkeypatch):
+    """The level model in place of the shipped one."""
+    folder = tmp_path / "weights"
+    level_folder(folder / "cloud-rgbn", normalization="bright_level")
+    monkeypatch.setattr(zoo, "shipped_folder", lambda: folder)
+
+
+@pytest.mark.usefixtures("shipped_level")
+@pytest.mark.parametrize(("meters", "is_wide"), [(10, True), (20, True), (7.6, True), (7.4, False), (26, False)])
+def test_pixels_of_8_to_25_m_get_a_wide_look(tmp_path, meters, is_wide):
+    transform = TRANSFORM * TRANSFORM.scale(meters / 10)
+    scene = write_scene(tmp_path / "scene.tif", stored(cloudy()[0][:3]), crs=CRS.from_epsg(32632), transform=transform)
+    chances = {}
+    for option in ("", "--wide", "--no-wide"):
+        out = tmp_path / f"out{option}"
+        words = ("--bands", "red=1,green=2,blue=3", "--scale", "0.0001", "--confidence", "--device", "cpu")
+        clearscene("mask", scene, "--out", out, *words, *([option] if option else []), check=0)
+        chances[option] = read(out / "scene_confidence.tif")
+        said = read_report(out / "scene_mask.json").options.get("wide")
+        assert said == {"": None, "--wide": "yes", "--no-wide": "no"}[option]
+    assert not np.array_equal(chances["--wide"], chances["--no-wide"])
+    assert np.array_equal(chances[""], chances["--wide" if is_wide else "--no-wide"])
+
+
+def test_a_model_of_ones_own_gets_no_wide_look_unless_asked(tmp_path, model):
+    scene, _ = scene_in(tmp_path)
+    chances = []
+    for option in ((), ("--no-wide",), ("--wide",), ("--wide", "--fast"), ("--wide", "--fine")):
+        out = tmp_path / "-".join(("out", *option))
+        run(scene, out, model, "--confidence", *option)
+        chances.append(read(out / "scene_confidence.tif"))
+    assert np.array_equal(chances[0], chances[1])
+    assert not np.array_equal(chances[0], chances[2])
+    assert all((part.sum(axis=0) >= 98).all() for part in chances)  # percent, rounded
 
 
 def test_half_and_twice_the_resolution_do_not_go_together(tmp_path, model):

@@ -61,6 +61,21 @@ def test_every_band_lies_where_it_should_at_every_resolution(l1c, resolution):
             assert np.abs(data - want)[inner, inner].max() < limit, name
 
 
+def test_a_coarser_scene_is_the_scene_at_that_resolution(l1c, l2a):
+    for product, factor, start in ((l1c, 4, None), (l1c, 3, 20), (l2a, 4, None)):
+        size = factor * (start or 10)
+        with (
+            open_reflectance(product, resolution=start) as scene,
+            open_reflectance(product, resolution=size) as expected,
+            scene.coarser(factor) as coarse,
+        ):
+            assert coarse.grid == expected.grid
+            names = ("blue", "nir")
+            found, wanted = (one.read(one.grid.window, bands=names) for one in (coarse, expected))
+            assert np.array_equal(found.data, wanted.data)
+            assert np.array_equal(found.valid, wanted.valid)
+
+
 def test_windows_read_alike_from_many_threads(l1c):
     with open_reflectance(l1c, resolution=20) as scene:
         whole = scene.read(scene.grid.window, bands=("red", "cirrus"))

@@ -5,17 +5,19 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from rasterio.windows import Window
 from scipy import ndimage
 
 from clearscene.grid import Grid, slices
 from clearscene.masking.augmentation import adaptive_mean, isolated
 from clearscene.masking.buffer import buffered, grow
 from clearscene.masking.classes import collapse, decide, merge
-from clearscene.masking.combine import Doubled, Ensemble, Halved
+from clearscene.masking.combine import Doubled, Ensemble, Halved, Wide
 from clearscene.masking.engine import mask_pieces
 from clearscene.masking.masker import ModelMasker, log_softmax
 from clearscene.masking.quality import ONLY_OURS, ONLY_QA, agreement_map
-from clearscene.masking.source import array_source
+from clearscene.masking.source import ReducedSource, array_source
+from clearscene.masking.wide import LEAST, joined
 from clearscene.models.model import Model
 from clearscene.stream import StreamPlan
 from tests.mask_models import RGBN, cloudy, level_folder
@@ -139,6 +141,56 @@ def test_neither_threads_nor_strips_change_a_mask(masker, workers, ahead, strip)
     assert np.array_equal(class_map, expected)
     np.testing.assert_allclose(found, expected_found, atol=1e-6)
     assert np.array_equal(class_map == 255, np.isnan(data[0]))
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(1, 3), st.integers(32, 200), st.integers(2, 5), st.integers(1, 150), st.integers(1, 150))
+@example(1, 32, 3, 1, 1)
+def test_neither_threads_nor_strips_change_a_wide_look(masker, workers, strip, factor, height, width):
+    data, _ = cloudy(height, width)
+    data[:, 20:40, :20] = np.nan
+    source, wide = array_source(data, RGBN), Wide(masker, masker, factor)
+    class_map, found = whole(source, wide, StreamPlan(workers, 2 * workers, strip))
+    expected, expected_found = whole(source, wide)
+    _, near_found = whole(source, masker)
+    np.testing.assert_allclose(found, expected_found, atol=1e-5)
+    assert (class_map != expected).mean() < 0.001  # where two classes are level
+    assert np.array_equal(class_map == 255, np.isnan(data[0]))
+    valid = class_map != 255
+    np.testing.assert_allclose(found.sum(axis=0)[valid], 1, atol=1e-4)
+    assert (found[1:3].sum(axis=0) >= near_found[1:3].sum(axis=0) - 1e-4)[valid].all()
+    assert (near_found[3] >= found[3] - 1e-4)[valid].all()
+
+
+@settings(deadline=None, max_examples=40)
+@given(chances(), st.integers(0, 2**31))
+def test_a_wide_look_only_adds_cloud(near, seed):
+    far = np.random.default_rng(seed).dirichlet(np.full(4, 0.4), near.shape[1:]).transpose(2, 0, 1).astype(np.float32)
+    found = joined(near, far)
+    cloud, veil, before = (p[1] + p[2] for p in (found, far, near))
+    wins = (veil >= LEAST) & (veil > before)
+    np.testing.assert_allclose(found.sum(axis=0), 1, atol=1e-5)
+    np.testing.assert_allclose(cloud, np.where(wins, veil, before), atol=1e-6)
+    np.testing.assert_allclose(found[0] * near[3], found[3] * near[0], atol=1e-6)  # they share as they did
+    assert np.array_equal(found[:, ~wins], near[:, ~wins])
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(2, 5), st.integers(0, 2**31))
+def test_a_reduced_source_holds_means(height, width, factor, seed):
+    rng = np.random.default_rng(seed)
+    data = rng.uniform(0, 1, (3, height, width)).astype(np.float32)
+    data[:, rng.uniform(size=(height, width)) < 0.3] = np.nan
+    source = ReducedSource(array_source(data, RGBN[:3]), factor)
+    grid, part = source.grid, Window(0, 0, 1, 1)
+    assert (grid.height, grid.width) == (-(-height // factor), -(-width // factor))
+    pixels = source.read(grid.window, bands=RGBN[:3])
+    cell = data[:, :factor, :factor]
+    known = ~np.isnan(cell[0])
+    assert pixels.valid[0, 0] == (known.mean() >= 0.5)
+    if pixels.valid[0, 0]:
+        np.testing.assert_allclose(pixels.data[:, 0, 0], cell[:, known].mean(axis=1), rtol=1e-4)
+    np.testing.assert_array_equal(source.read(part, bands=RGBN[:3]).data, pixels.data[:, :1, :1])
 
 
 @settings(deadline=None, max_examples=10)

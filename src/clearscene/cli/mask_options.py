@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 
 from clearscene.cli.option import option
-from clearscene.masking.options import COARSE_M, DEFAULT_MODEL
+from clearscene.masking.options import COARSE_M, DEFAULT_MODEL, FINEST_WIDE_M, WIDE_M
 
 __all__ = [
     "Bands", "Buffer", "ClassCount", "Confidence", "Device", "FailUnder", "Fast", "Fine", "MemoryLimit", "Model",
-    "Offset", "Out", "Overwrite", "Qa", "Quiet", "Resolution", "Scale", "Scenes", "Tta", "Vector", "Workers",
+    "Offset", "Out", "Overwrite", "Qa", "Quiet", "Resolution", "Scale", "Scenes", "Tta", "Vector", "Wide",
+    "Workers",
 ]  # fmt: skip
 
 _read = partial(option, panel="How to read")
@@ -55,6 +56,14 @@ Fine = Annotated[
         "Look at twice the resolution, in four times the time; needs nir.",
         "--fine/--no-fine",
         show_default=f"from {COARSE_M:g} m on",
+    ),
+]
+Wide = Annotated[
+    bool | None,
+    _how(
+        f"Look at pixels of about {WIDE_M:g} m too, for veils.",
+        "--wide/--no-wide",
+        show_default=f"from {FINEST_WIDE_M:g} to {COARSE_M:g} m",
     ),
 ]
 Device = Annotated[str, _how("auto, cpu, cuda or openvino.")]

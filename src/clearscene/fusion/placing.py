@@ -79,10 +79,7 @@ def place_of(image: Grid, grid: Grid) -> Bounds:
 def coarser(grid: Grid, longest: int) -> tuple[Grid, int]:
     """A grid over the same ground whose longer side has at most `longest` pixels, and the whole factor between both."""
     factor = math.ceil(max(grid.height, grid.width) / longest)
-    if factor == 1:
-        return grid, 1
-    height, width = math.ceil(grid.height / factor), math.ceil(grid.width / factor)
-    return Grid(height, width, grid.transform * Affine.scale(factor), grid.crs), factor
+    return (grid if factor == 1 else grid.coarser(factor)), factor
 
 
 def _check_places(images: Sequence[FuseImage], grid: Grid) -> None:

@@ -1,4 +1,4 @@
-"""Maskers made of maskers: several together, one that sees tiles at half their resolution, one at twice."""
+"""Maskers made of maskers: several together, and such as see a scene at other resolutions than its own."""
 
 from dataclasses import dataclass, field, replace
 
@@ -12,7 +12,7 @@ from clearscene.masking.masker import SMALLEST, Masker, Planes, Traits
 from clearscene.models.model import softmax
 from clearscene.raster.sensors.product import Kind
 
-__all__ = ["Doubled", "Ensemble", "Halved"]
+__all__ = ["Doubled", "Ensemble", "Halved", "Wide"]
 
 HALF = 2
 LEAST_WEIGHT = np.float32(0.25)
@@ -139,6 +139,33 @@ class Doubled:
         usable = valid.repeat(HALF, axis=0).repeat(HALF, axis=1)
         answer = self.inner.probabilities(large, usable, kind=kind)
         return np.stack([_halved(plane) for plane in answer])
+
+
+@dataclass(frozen=True, eq=False)
+class Wide:
+    """A masker whose scenes are also seen by pixels `factor` times as long: a veil spreads wider than a tile.
+
+    Tiles are those of `near`; the wide look is `mask_pieces`' part, since it needs other tiles of the scene.
+    """
+
+    near: Masker
+    far: Masker
+    """Who looks at the reduced scene."""
+    factor: int
+
+    @property
+    def traits(self) -> Traits:
+        """See `Masker`."""
+        return self.near.traits
+
+    @property
+    def looks(self) -> tuple[LookCount, ...]:
+        """See `Masker`."""
+        return self.near.looks
+
+    def probabilities(self, planes: Planes, valid: NDArray[np.bool_], *, kind: Kind) -> NDArray[np.float32]:
+        """See `Masker`: of the near look."""
+        return self.near.probabilities(planes, valid, kind=kind)
 
 
 def _doubled(plane: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """From reflectance to classes: tiles read, masked and blended, in bounded memory."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,9 +9,11 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from clearscene.masking.classes import IDS, NODATA, decide, merge
+from clearscene.masking.combine import Wide
 from clearscene.masking.masker import Masker, select_bands
 from clearscene.masking.options import MaskOptions
 from clearscene.masking.source import Source
+from clearscene.masking.wide import ONLY_CLEAR, WideLook, joined
 from clearscene.stream import Answer, StreamPlan, plan_stream, stream
 from clearscene.tiling import Tile, TileGrid, TileSpec
 
@@ -44,10 +47,14 @@ def plan_for(source: Source, masker: Masker, options: MaskOptions) -> StreamPlan
     Raises:
         OptionError: The limit does not hold one tile.
     """
-    traits = masker.traits
+    traits, specs = masker.traits, [TileSpec(masker.traits.tile_size, masker.traits.overlap)]
+    if isinstance(masker, Wide):
+        seen, factor = masker.far.traits, masker.factor
+        far = TileSpec(seen.tile_size, seen.overlap)
+        specs.append(TileSpec(factor * far.tile_size, factor * far.grid_overlap, factor))
     return plan_stream(
         source.grid.width,
-        [TileSpec(traits.tile_size, traits.overlap)],
+        specs,
         n_classes=len(IDS),
         n_bands=READ_PLANES * len(traits.bands),
         workers=options.workers,
@@ -87,9 +94,12 @@ def mask_pieces(
 
     tiles = TileGrid(grid.height, grid.width, TileSpec(traits.tile_size, traits.overlap))
     n_done = 0
-    for piece in stream(tiles, infer, fill=(1.0, 0.0, 0.0, 0.0), plan=plan):
-        class_map = decide(piece.values, classes, traits.thresholds)
-        class_map[~piece.covered] = NODATA
-        n_done += class_map.size
-        yield MaskPiece(piece.window, class_map, merge(piece.values, classes))
-        progress(n_done / grid.n_pixels)
+    with ExitStack() as stack:
+        far = stack.enter_context(WideLook(source, masker, tiles, plan)) if isinstance(masker, Wide) else None
+        for piece in stream(tiles, infer, fill=ONLY_CLEAR, plan=plan):
+            values = piece.values if far is None else joined(piece.values, far.probabilities(piece.window))
+            class_map = decide(values, classes, traits.thresholds)
+            class_map[~piece.covered] = NODATA
+            n_done += class_map.size
+            yield MaskPiece(piece.window, class_map, merge(values, classes))
+            progress(n_done / grid.n_pixels)

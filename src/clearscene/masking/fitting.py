@@ -4,13 +4,17 @@ import math
 from collections.abc import Collection, Sequence
 
 from clearscene.errors import OptionError
-from clearscene.masking.combine import Doubled
+from clearscene.masking.combine import Doubled, Halved, Wide
 from clearscene.masking.engine import known_classes
 from clearscene.masking.masker import Masker, select_bands
-from clearscene.masking.options import COARSE_M, DEFAULT_MODEL, MaskOptions
+from clearscene.masking.options import COARSE_M, DEFAULT_MODEL, FINEST_WIDE_M, WIDE_M, MaskOptions
 from clearscene.masking.source import Source
 
 __all__ = ["check_source", "fitted", "source_notes"]
+
+SMALLEST_FACTOR = 2
+DEFAULT_FACTOR = 4
+"""Of pixels whose size nobody knows."""
 
 
 def fitted(
@@ -19,11 +23,23 @@ def fitted(
     """The masker as it looks at a scene with these bands and this size of pixels, meters or None.
 
     Unless the options say otherwise, the shipped model sees coarse pixels (`COARSE_M`) at twice the resolution if all
-    of its bands are there.
+    of its bands are there, and finer ones, from `FINEST_WIDE_M` on, by pixels of about `WIDE_M` as well.
     """
-    is_open = options.fine is None and not options.fast and options.models == (DEFAULT_MODEL,)
-    is_coarse = pixel is not None and math.sqrt(pixel[0] * pixel[1]) >= COARSE_M
-    return Doubled(masker) if is_open and is_coarse and set(masker.traits.bands) <= set(bands) else masker
+    size = math.sqrt(pixel[0] * pixel[1]) if pixel else None
+    is_ours = options.models == (DEFAULT_MODEL,) and not options.fast
+    is_coarse = size is not None and size >= COARSE_M
+    if is_ours and options.fine is None and is_coarse and set(masker.traits.bands) <= set(bands):
+        return Doubled(masker)
+    is_usual = is_ours and size is not None and FINEST_WIDE_M <= size < COARSE_M
+    if is_usual if options.wide is None else options.wide:
+        plain = masker.inner if isinstance(masker, Doubled | Halved) else masker
+        return Wide(masker, plain, max(SMALLEST_FACTOR, round(WIDE_M / size)) if size else DEFAULT_FACTOR)
+    return masker
+
+
+def _near(masker: Masker) -> Masker:
+    """Who looks at the scene by its own pixels."""
+    return masker.near if isinstance(masker, Wide) else masker
 
 
 def check_source(source: Source, masker: Masker) -> tuple[str, ...]:
@@ -35,7 +51,7 @@ def check_source(source: Source, masker: Masker) -> tuple[str, ...]:
     """
     traits = masker.traits
     absent = [name for name in traits.bands if name in traits.optional and name not in source.bands]
-    if absent and isinstance(masker, Doubled):
+    if absent and isinstance(_near(masker), Doubled):
         raise OptionError(
             f"{source.path} has no {', '.join(absent)}: at twice the resolution surf and beaches would be cloud.",
             hint="Leave out --fine.",
@@ -61,7 +77,7 @@ def source_notes(
         notes.append(f"The scene has no {', '.join(absent)}; {names} works without, less surely.")
     if known_classes(masker, wanted) < wanted:
         notes.append(f"{names} knows {known_classes(masker, wanted)} classes, not {wanted}; the mask has as many.")
-    if pixel and options.fine is None and isinstance(masker, Doubled):
+    if pixel and options.fine is None and isinstance(_near(masker), Doubled):
         size = max(pixel)
         notes.append(
             f"Pixels of {size:.3g} m are seen enlarged twice, in four times the time; --no-fine leaves it out."

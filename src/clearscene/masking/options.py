@@ -8,12 +8,16 @@ from dataclasses import dataclass, field
 from clearscene.errors import OptionError
 from clearscene.masking.classes import Classes
 
-__all__ = ["COARSE_M", "DEFAULT_MODEL", "MaskOptions"]
+__all__ = ["COARSE_M", "DEFAULT_MODEL", "FINEST_WIDE_M", "WIDE_M", "MaskOptions"]
 
 DEFAULT_MODEL = "cloud-rgbn"
 COARSE_M = 25.0
 """Pixels of this area on, as those of Landsat, are looked at enlarged by the shipped model: many clouds and shadows are
 of a few of them, and a scene has few."""
+WIDE_M = 40.0
+"""Pixels by which veils are looked for besides: a tile then shows 20 km, and what lies around a veil."""
+FINEST_WIDE_M = 7.5
+"""Pixels below this are not looked at so by themselves: snow, beaches and roofs are not told from veils there."""
 MOST_TTA = 7
 
 
@@ -43,6 +47,9 @@ class MaskOptions:
     fine: bool | None = None
     """Look at twice the resolution: finer edges in four times the time; needs near infrared. The mask stays on the
     grid of the scene. None: where pixels are of `COARSE_M` or more, there is near infrared and the model is ours."""
+    wide: bool | None = None
+    """Look at pixels of about `WIDE_M` as well, for veils; a twentieth of the time more. None: where pixels are of
+    `FINEST_WIDE_M` to `COARSE_M`, and the model is ours."""
     confidence: bool = False
     """Write `_confidence.tif`, one band a class, in percent."""
     vector: str = ""
@@ -69,6 +76,7 @@ class MaskOptions:
             "tta": str(self.tta) if self.tta else "",
             "fast": "yes" if self.fast else "",
             "fine": "" if self.fine is None else ("yes" if self.fine else "no"),
+            "wide": "" if self.wide is None else ("yes" if self.wide else "no"),
             "confidence": "yes" if self.confidence else "",
             "vector": self.vector,
             "qa": "yes" if self.qa else "",

@@ -1,6 +1,7 @@
 """Where reflectance comes from: an opened scene, or an array that a Python user holds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,9 +12,14 @@ from rasterio.windows import Window
 from clearscene.errors import BandError, OptionError
 from clearscene.grid import Grid, slices
 from clearscene.raster.pixels import Pixels
+from clearscene.raster.sensors import ReflectanceScene
 from clearscene.raster.sensors.product import Kind
+from clearscene.raster.sensors.resampling import Axis, average, footprint_taps
 
-__all__ = ["ArraySource", "Source", "array_source"]
+__all__ = ["ArraySource", "ReducedSource", "Source", "array_source", "coarser"]
+
+ROWS_AT_ONCE = 64
+"""Rows of a reduced window that are read at once: the pixels below them are many more."""
 
 
 class Source(Protocol):
@@ -70,6 +76,63 @@ class ArraySource:
         data = stored.astype(np.float32) * np.float32(self.scale) + np.float32(self.offset)
         data[:, ~valid] = 0
         return Pixels(data, valid)
+
+
+@dataclass(frozen=True)
+class ReducedSource:
+    """Any source by pixels `factor` times as long: means of what is valid, read from its own pixels."""
+
+    source: Source
+    factor: int
+
+    @property
+    def path(self) -> str:
+        """See `Source`."""
+        return self.source.path
+
+    @property
+    def grid(self) -> Grid:
+        """See `Source`."""
+        return self.source.grid.coarser(self.factor)
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """See `Source`."""
+        return self.source.bands
+
+    @property
+    def kind(self) -> Kind:
+        """See `Source`."""
+        return self.source.kind
+
+    def read(self, window: Window, *, bands: Sequence[str]) -> Pixels:
+        """See `Source`; a pixel is valid where at least half of what it covers is."""
+        rows, cols = slices(window)
+        parts = [
+            self._part(slice(start, min(start + ROWS_AT_ONCE, rows.stop)), cols, bands)
+            for start in range(rows.start, rows.stop, ROWS_AT_ONCE)
+        ]
+        return Pixels(np.concatenate([p.data for p in parts], axis=1), np.concatenate([p.valid for p in parts]))
+
+    def _part(self, rows: slice, cols: slice, bands: Sequence[str]) -> Pixels:
+        own = self.source.grid
+        down, across = (
+            footprint_taps(Axis(self.factor, 0, size), span.start, span.stop)
+            for span, size in ((rows, own.height), (cols, own.width))
+        )
+        window = Window(across.first, down.first, across.stop - across.first, down.stop - down.first)
+        pixels = self.source.read(window, bands=bands)
+        return Pixels(*average(pixels.data, pixels.valid, down, across))
+
+
+@contextmanager
+def coarser(source: Source, factor: int) -> Iterator[Source]:
+    """A source by pixels `factor` times as long, from the reduced levels of its files where it has any."""
+    if not isinstance(source, ReflectanceScene):
+        yield ReducedSource(source, factor)
+        return
+    with source.coarser(factor) as scene:
+        yield scene
 
 
 def array_source(

@@ -86,6 +86,13 @@ class ReflectanceScene:
             data[:, ~valid] = 0
         return Pixels(data, valid)
 
+    def coarser(self, factor: int) -> "ReflectanceScene":
+        """The same by pixels `factor` times as long, from overviews or reduced levels; to be closed before this one."""
+        scene = ReflectanceScene(self._product)
+        scene.grid, scene._blocks = self.grid.coarser(factor), self._blocks
+        scene._gsd = None if self._gsd is None else self._gsd * factor
+        return scene
+
     def read_qa(self, window: Window) -> NDArray[np.uint8]:
         """Read what the product itself says: (row, col), 0 clear, 1 thick, 2 thin, 3 shadow, 255 unknown.
 
