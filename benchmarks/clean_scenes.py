@@ -224,7 +224,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     model = chosen_model(args.model, threads=args.threads)
-    beside = None if args.model else witness(threads=args.threads)
+    beside = None if args.model else witness(threads=args.threads, is_wide=True)
     silent = model.manifest.screen.silent if model.manifest.screen else ()
     tables, totals = [], {}
     for group, paths in images(args.data, args.recipe, args.split):

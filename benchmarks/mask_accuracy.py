@@ -5,10 +5,10 @@
 
 By source and pooled: IoU, F1, balanced accuracy, producer's and user's accuracy of cloud (thick and thin), shadow and
 clear, with near infrared where there is some and without, with a wide look where `mask` takes one by itself, and at
-twice the resolution (`--fine`); IoU of thin cloud where it is labeled; and the difference of the IoU to each peer on the
-same pixels with a paired block bootstrap (blocks of 64 px, 95 % interval). A win is claimed only where the interval
-leaves out 0. A dagger marks cells of which the masker may have seen the image. With `--reduce 3` images of Sentinel-2 at 10 m are made ones of 30 m before; masks
-of peers are of their own size then, and left out.
+twice the resolution (`--fine`); IoU of thin cloud where it is labeled; and the difference of the IoU to each peer on
+the same pixels with a paired block bootstrap (blocks of 64 px, 95 % interval). A win is claimed only where the interval
+leaves out 0. A dagger marks cells of which the masker may have seen the image. With `--reduce 3` images of Sentinel-2
+at 10 m are made ones of 30 m before; masks of peers are of their own size then, and left out.
 """
 
 import argparse

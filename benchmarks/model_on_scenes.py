@@ -1,5 +1,6 @@
 """What a model finds in one scene, as masks: shared by the benchmarks of learned types."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +26,13 @@ def chosen_model(folder: Path | None, *, threads: int = 1) -> Model:
     return Model.load(place, device="cpu", threads=threads)
 
 
-def witness(*, threads: int = 1) -> CloudWitness | None:
-    """The model for cloud masks as `inspect` asks it beside the shipped model, whatever the size of pixels."""
-    return load_witness(InspectOptions(satellite=True, device="cpu", workers=threads))
+def witness(*, threads: int = 1, is_wide: bool = False) -> CloudWitness | None:
+    """The model for cloud masks as `inspect` asks it beside the shipped model, whatever the size of pixels.
+
+    `is_wide` says that they are of 7.5 to 25 m, which a file without a place does not.
+    """
+    found = load_witness(InspectOptions(satellite=True, device="cpu", workers=threads))
+    return replace(found, options=replace(found.options, wide=True)) if found and is_wide else found
 
 
 def title_of(model: Model) -> str:

@@ -114,7 +114,8 @@ def main() -> None:
     args = parser.parse_args()
     folder = args.model or next(m.folder for m in available_models() if m.manifest.task == "inspection")
     model = Model.load(folder, device="cpu", threads=2)
-    beside = None if args.model or args.alone else witness(threads=2)
+    besides = {source: witness(threads=2, is_wide=source != "toa_30m") for source in SATELLITES}
+    besides = {} if args.model or args.alone else besides
     clouds, shadows = defaultdict(lambda: np.zeros(4)), defaultdict(lambda: np.zeros(4))
     images = defaultdict(int)
     for case in half_of(list(cases(args.dev)), args.half):
@@ -123,7 +124,7 @@ def main() -> None:
         truth = np.full(label.shape, 255, np.uint8)
         for value, type_id in case.codes.items():
             truth[label == value] = type_id
-        found, valid, _ = found_in(case.image, model, beside=beside if case.source in SATELLITES else None)
+        found, valid, _ = found_in(case.image, model, beside=besides.get(case.source))
         known = valid & (truth != 255)
         clouds[case.source] += counts(found[CLOUD], truth == CLOUD, known)
         images[case.source] += 1

@@ -51,8 +51,9 @@ def iou_of(row: np.ndarray) -> Cell:
 
 def accuracy(found: list[Case], least: float | None, model: Model) -> dict[tuple[str, int], np.ndarray]:
     """Counts by source and type."""
-    beside, total = witness(threads=2), defaultdict(lambda: np.zeros(4))
+    total = defaultdict(lambda: np.zeros(4))
     for case in found:
+        beside = witness(threads=2, is_wide=case.source not in ("gf2", "toa_30m"))
         asked = replace(beside, least=least) if beside and least else None
         masks, valid, _ = found_in(case.image, model, beside=asked)
         truth = truth_of(case)
@@ -65,7 +66,7 @@ def accuracy(found: list[Case], least: float | None, model: Model) -> dict[tuple
 
 def false_area(paths: list[Path], least: float | None, model: Model) -> list[float]:
     """% of the valid area called cloud and shadow."""
-    beside, wrong, area = witness(threads=2), np.zeros(2), 0
+    beside, wrong, area = witness(threads=2, is_wide=True), np.zeros(2), 0
     for path in paths:
         masks, valid, _ = found_in(path, model, beside=replace(beside, least=least) if beside and least else None)
         wrong += [int((masks[kind] & valid).sum()) for kind in (CLOUD, SHADOW)]
