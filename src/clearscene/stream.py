@@ -78,6 +78,7 @@ def plan_stream(
     workers: int = 2,
     memory_limit: int,
     network_size: int | None = None,
+    beside: Sequence[TileSpec] = (),
 ) -> StreamPlan:
     """Fit workers and strip width into `memory_limit` bytes for a scene `width` pixels wide.
 
@@ -90,15 +91,17 @@ def plan_stream(
 
     and, for the largest s, `workers * 800 s^2` for the network (of `network_size` in place of s, if it sees
     tiles made smaller) and `s * 2048 * 16 n` for what the consumer
-    holds. If a strip of one tile does not fit, fewer workers are taken; then the strip is made as wide
-    as the rest allows, up to the scene.
+    holds. Tiles of the specs `beside` are streamed by one more worker, whatever the others are. If a strip of
+    one tile does not fit, fewer workers are taken; then the strip is made as wide as the rest allows, up to
+    the scene.
 
     Raises:
         OptionError: The limit does not hold a strip of one tile with one worker.
     """
     seen = network_size or max(s.size for s in specs)
     plans = [
-        _plan(width, specs, n_classes=n_classes, n_bands=n_bands, workers=n, seen=seen) for n in range(workers, 0, -1)
+        _plan(width, specs, n_classes=n_classes, n_bands=n_bands, workers=n, seen=seen, beside=beside)
+        for n in range(workers, 0, -1)
     ]
     free = memory_limit - RESERVED_BYTES
     fitting = next((plan for plan in plans if plan.needs(plan.narrowest) <= free), None)
@@ -127,15 +130,25 @@ class _Need:
         return self.fixed + strip * self.per_column
 
 
-def _plan(width: int, specs: Sequence[TileSpec], *, n_classes: int, n_bands: int, workers: int, seen: int) -> _Need:
+def _plan(
+    width: int,
+    specs: Sequence[TileSpec],
+    *,
+    n_classes: int,
+    n_bands: int,
+    workers: int,
+    seen: int,
+    beside: Sequence[TileSpec],
+) -> _Need:
     largest, narrowest = max(s.size for s in specs), max(s.tile_size for s in specs)
-    tile_bytes = 2 * workers * (5 * n_bands + 4 * n_classes) + workers * 8 * n_classes
+    tile_bytes = 2 * (5 * n_bands + 4 * n_classes) + 8 * n_classes  # of each worker, by pixel of a tile
     return _Need(
         workers=workers,
-        fixed=sum(s.size**2 for s in specs) * tile_bytes
+        fixed=sum(s.size**2 for s in specs) * workers * tile_bytes
+        + sum(s.size**2 for s in beside) * (tile_bytes + NETWORK_BYTES_PER_PIXEL)
         + seen**2 * workers * NETWORK_BYTES_PER_PIXEL
         + largest * PIECE_WIDTH * 16 * n_classes,
-        per_column=sum(8 * (n_classes + 1) * s.size / s.reduction for s in specs),
+        per_column=sum(8 * (n_classes + 1) * s.size / s.reduction for s in (*specs, *beside)),
         narrowest=min(width, narrowest),
     )
 

@@ -1,5 +1,8 @@
 """Clouds and shadows of satellite images: the model for cloud masks is asked beside the inspection model."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 import rasterio
@@ -7,6 +10,7 @@ from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 from rasterio.windows import Window
+from shapely.geometry import box, mapping
 
 from clearscene.inspection.result import Report
 from clearscene.inspection.satellite import LEAST, SATELLITE_M, with_added
@@ -99,7 +103,7 @@ def test_a_model_of_ones_own_is_asked_alone(tmp_path):
     assert [d.name for d in report.detectors if d.kind == "model"] == ["model:bright"]
     both, _ = run(scene, tmp_path / "both", "--model", own, "--satellite")
     assert [d.name for d in both.detectors if d.kind == "model"] == ["model:bright", "model:cloud-rgbn"]
-    assert {f.detector for f in both.findings} == {"model:bright + cloud-rgbn"}
+    assert {f.detector for f in both.findings} == {"model:bright + model:cloud-rgbn"}
 
 
 def test_a_result_of_an_older_model_is_told(tmp_path, weights):
@@ -108,6 +112,44 @@ def test_a_result_of_an_older_model_is_told(tmp_path, weights):
     edit_manifest(weights / "cloud-rgbn", 'version = "0.1.0"', 'version = "0.2.0"')
     again = clearscene("inspect", scene, "--out", tmp_path / "out", "--types", "cloud,shadow,missing", check=0)
     assert "was inspected by another version of the model cloud-rgbn" in again.stderr
+
+
+def test_a_result_from_before_the_second_model_is_told(tmp_path, weights):
+    own = brightness_folder(weights / "bright", tile_size=64)
+    scene = scene_of(tmp_path, 10.0)
+    words = ("inspect", scene, "--out", tmp_path / "out", "--types", "cloud,shadow,missing")
+    hidden = weights.rename(tmp_path / "hidden")
+    (weights / "bright").mkdir(parents=True)
+    for file in (hidden / "bright").iterdir():
+        (weights / "bright" / file.name).write_bytes(file.read_bytes())
+    clearscene(*words, check=0)
+    assert "was inspected" not in clearscene(*words, check=0).stderr
+    shutil.rmtree(weights)
+    hidden.rename(weights)
+    assert own.is_dir()
+    assert "was inspected without the model for cloud masks" in clearscene(*words, check=0).stderr
+
+
+@pytest.mark.usefixtures("weights")
+def test_what_was_added_is_counted_where_it_was_inspected(tmp_path):
+    scene = scene_of(tmp_path, SATELLITE_M)
+    left = box(500_000, 2_960_000 - 150 * SATELLITE_M, 500_000 + 80 * SATELLITE_M, 2_960_000)
+    aoi = tmp_path / "aoi.geojson"
+    aoi.write_text(json.dumps({**mapping(left), "crs": {"type": "name", "properties": {"name": "EPSG:32648"}}}))
+    report, _ = run(scene, tmp_path / "out", "--aoi", aoi)
+    detector = next(d for d in report.detectors if d.kind == "model")
+    area = {t.type: t.area_px for t in report.types}
+    assert area["shadow"] == 0
+    assert (detector.parameters["cloud added, px"], detector.parameters["shadow added, px"]) == (area["cloud"], 0)
+
+
+def test_asking_for_what_is_not_there_is_an_error(tmp_path, weights):
+    scene = scene_of(tmp_path, 10.0)
+    done = clearscene("inspect", scene, "--out", tmp_path, "--satellite", "--types", "stripe", check=2)
+    assert "--types names neither" in done.stderr
+    shutil.rmtree(weights)
+    done = clearscene("inspect", scene, "--out", tmp_path, "--satellite", check=2)
+    assert "the model cloud-rgbn is not installed" in done.stderr
 
 
 @pytest.mark.usefixtures("weights")

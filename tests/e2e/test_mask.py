@@ -282,10 +282,24 @@ def test_pixels_of_8_to_25_m_get_a_wide_look(tmp_path, meters, is_wide):
         words = ("--bands", "red=1,green=2,blue=3", "--scale", "0.0001", "--confidence", "--device", "cpu")
         clearscene("mask", scene, "--out", out, *words, *([option] if option else []), check=0)
         chances[option] = read(out / "scene_confidence.tif")
-        said = read_report(out / "scene_mask.json").options.get("wide")
-        assert said == {"": None, "--wide": "yes", "--no-wide": "no"}[option]
+        report = read_report(out / "scene_mask.json")
+        assert report.options.get("wide") == {"": None, "--wide": "yes", "--no-wide": "no"}[option]
+        assert (report.wide > 1) == (option == "--wide" or (not option and is_wide))
     assert not np.array_equal(chances["--wide"], chances["--no-wide"])
     assert np.array_equal(chances[""], chances["--wide" if is_wide else "--no-wide"])
+
+
+@pytest.mark.usefixtures("shipped_level")
+def test_a_wide_look_at_30_m_goes_with_a_fine_one(tmp_path):
+    transform = TRANSFORM * TRANSFORM.scale(3)
+    scene = write_scene(tmp_path / "scene.tif", stored(cloudy()[0]), crs=CRS.from_epsg(32632), transform=transform)
+    chances = []
+    for option in ((), ("--wide",), ("--wide", "--no-fine")):
+        out = tmp_path / "-".join(("out", *option))
+        words = ("--bands", NAMES, "--scale", "0.0001", "--confidence", "--device", "cpu", *option)
+        clearscene("mask", scene, "--out", out, *words, check=0)
+        chances.append(read(out / "scene_confidence.tif"))
+    assert not any(np.array_equal(chances[a], chances[b]) for a, b in ((0, 1), (0, 2), (1, 2)))
 
 
 def test_a_model_of_ones_own_gets_no_wide_look_unless_asked(tmp_path, model):

@@ -108,6 +108,20 @@ def test_a_resolution_of_any_raster(tmp_path):
         np.testing.assert_allclose(got, data[1].reshape(30, 4, 45, 2).mean(axis=(1, 3)) * 1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("names", [("blue", "green", "red", "nir"), ("nir", "red", "green", "blue")])
+def test_an_overview_has_the_bands_of_the_file(tmp_path, names):
+    """GDAL drops descriptions there, and what color is left is the file's own."""
+    data = np.stack([np.full((256, 320), 1000 * (n + 1), np.uint16) for n in range(4)])
+    path = write_scene(tmp_path / "a.tif", data)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.descriptions = names
+        dataset.build_overviews([2, 4], Resampling.average)
+    with open_reflectance(path, scale=1e-4) as scene, scene.coarser(4) as coarse:
+        for one in (scene, coarse):
+            means = one.read(one.grid.window, bands=names).data.mean(axis=(1, 2))
+            np.testing.assert_allclose(means, [0.1, 0.2, 0.3, 0.4], rtol=1e-5)
+
+
 def test_overviews_are_read(tmp_path):
     data = np.random.default_rng(0).integers(1, 5000, (3, 256, 384)).astype(np.uint16)
     path = write_scene(tmp_path / "o.tif", data, transform=Affine(10, 0, 5e5, 0, -10, 2e6))

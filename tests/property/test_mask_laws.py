@@ -168,11 +168,15 @@ def test_a_wide_look_only_adds_cloud(near, seed):
     far = np.random.default_rng(seed).dirichlet(np.full(4, 0.4), near.shape[1:]).transpose(2, 0, 1).astype(np.float32)
     found = joined(near, far)
     cloud, veil, before = (p[1] + p[2] for p in (found, far, near))
-    wins = (veil >= LEAST) & (veil > before)
+    is_clear = np.maximum(near[1], near[2]) <= np.maximum(near[0], near[3])
+    wins = is_clear & (veil >= LEAST) & (veil > before)
     np.testing.assert_allclose(found.sum(axis=0), 1, atol=1e-5)
     np.testing.assert_allclose(cloud, np.where(wins, veil, before), atol=1e-6)
     np.testing.assert_allclose(found[0] * near[3], found[3] * near[0], atol=1e-6)  # they share as they did
     assert np.array_equal(found[:, ~wins], near[:, ~wins])
+    for classes in (2, 3, 4):
+        one, other = decide(near, classes), decide(found, classes)
+        assert np.isin(other[np.isin(one, (1, 2))], (1, 2)).all()  # what was cloud is cloud
 
 
 @settings(deadline=None, max_examples=25)

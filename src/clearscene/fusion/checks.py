@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -52,17 +52,24 @@ def agree(images: Sequence[FuseImage], options: FuseOptions) -> Agreed:
 
 
 def _odd_one(
-    images: Sequence[FuseImage], trait: Callable[[FuseImage], Hashable]
+    images: Sequence[FuseImage], are_alike: Callable[[FuseImage, FuseImage], bool]
 ) -> tuple[FuseImage, FuseImage, bool] | None:
-    """An image whose trait is not that of the others, one of these, and whether these are more than half of all.
+    """An image that is unlike most others, one of these, and whether these are more than half of all.
 
-    None if all have the same. Law: of the images without the odd ones, more than half still have the usual trait.
+    None if all are alike. Law: of the images without the odd one, more than half are still alike.
     """
-    usual, number = Counter(map(trait, images)).most_common(1)[0]
-    odd = next((image for image in images if trait(image) != usual), None)
-    if odd is None:
+    groups: list[list[FuseImage]] = []
+    for image in images:
+        group = next((group for group in groups if are_alike(group[0], image)), None)
+        if group is None:
+            groups.append([image])
+        else:
+            group.append(image)
+    if len(groups) == 1:
         return None
-    return odd, next(image for image in images if trait(image) == usual), 2 * number > len(images)
+    usual = max(groups, key=len)
+    odd = next(image for image in images if not are_alike(usual[0], image))
+    return odd, usual[0], 2 * len(usual) > len(images)
 
 
 def _unlike(message: str, odd: FuseImage, *, hint: str, may_go: bool) -> SceneError:
@@ -116,7 +123,7 @@ def _by_bands(images: Sequence[FuseImage]) -> str:
 
 
 def _check_types(images: Sequence[FuseImage]) -> None:
-    found = _odd_one(images, lambda image: image.dtype)
+    found = _odd_one(images, lambda one, other: one.dtype == other.dtype)
     if found is not None:
         odd, usual, may_go = found
         raise _unlike(
@@ -141,7 +148,7 @@ def _check_known(images: Sequence[FuseImage]) -> None:
 
 def _check_scaling(images: Sequence[FuseImage], bands: Sequence[str]) -> None:
     for band in bands:
-        found = _odd_one(images, partial(_line, band=band))
+        found = _odd_one(images, partial(_mean_the_same, band=band))
         if found is not None:
             odd, usual, may_go = found
             raise _unlike(
@@ -153,8 +160,11 @@ def _check_scaling(images: Sequence[FuseImage], bands: Sequence[str]) -> None:
             )
 
 
+def _mean_the_same(one: FuseImage, other: FuseImage, band: str) -> bool:
+    return all(math.isclose(a, b, rel_tol=1e-6) for a, b in zip(one.lines[band], other.lines[band], strict=True))
+
+
 def _line(image: FuseImage, band: str) -> str:
-    """How values become reflectance, to six digits."""
     scale, offset = image.lines[band]
     return f"{scale:.6g} {'-' if offset < 0 else '+'} {abs(offset):.6g}"
 

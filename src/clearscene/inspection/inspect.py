@@ -9,8 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from uuid import uuid4
 
+from affine import Affine
+from rasterio.crs import CRS
+
 from clearscene import __version__
 from clearscene.errors import ClearsceneError, OptionError, OutputError
+from clearscene.grid import Grid
 from clearscene.inspection.charging import Extent, Rest
 from clearscene.inspection.clean import Regions, clean, without_lost
 from clearscene.inspection.describe import (
@@ -72,6 +76,15 @@ class Inspector:
     """What the model is asked for."""
     witness: CloudWitness | None = None
     """Looks for clouds and shadows of satellite images too; None if it is not wanted or not there."""
+
+    def lacks_witness(self, done: Report) -> bool:
+        """True if a scene of colors was inspected without the model for cloud masks, which would look at it now."""
+        looked = {d.name for d in done.detectors if d.kind == "model"}
+        if self.witness is None or not looked or f"model:{self.witness.name}" in looked:
+            return False
+        scene = done.scene
+        crs = CRS.from_user_input(scene.crs) if scene.crs else None
+        return self.witness.fits(Grid(scene.height, scene.width, Affine(*scene.transform), crs))
 
     @property
     def model_versions(self) -> dict[str, str]:
@@ -168,7 +181,7 @@ class _Job:
         with self._stage("seams"):
             workers = fitting_workers(options.workers, options.memory_limit_mb)
             seams = {BY_NAME[s.type_name].id: s.find(viewer, workers=workers) for s in self.searches}
-        learned = self._learn(viewer)
+        learned = self._learn(viewer, detection.inspected)
         with self._stage("polygons"):
             regions = self._regions(detection, seams, learned)
             drawn, rest = self._draw(regions, detection)
@@ -197,7 +210,7 @@ class _Job:
             found = {t.id: f"model:{model.manifest.name}" for t in self.inspector.learned_types}
         if witness is not None:
             for kind in witness.types:
-                found[kind.id] = f"{found[kind.id]} + {witness.name}" if kind.id in found else f"model:{witness.name}"
+                found[kind.id] = " + ".join([*([found[kind.id]] if kind.id in found else []), f"model:{witness.name}"])
         return found
 
     @property
@@ -227,7 +240,7 @@ class _Job:
         rules = {BY_NAME[name].id: f"rule:{name}" for name in self.inspector.rules}
         return rules | {BY_NAME[s.type_name].id: s.detector for s in self.searches} | self._detectors_by_model()
 
-    def _learn(self, viewer: SceneViewer) -> Learned:
+    def _learn(self, viewer: SceneViewer, inspected: Runs) -> Learned:
         """What models find; nothing where there is none, or nothing they could find is wanted."""
         learned, model, witness = Learned({}, []), self.inspector.model, self._witness
         if model is not None and self.inspector.learned_types and not self._lacking_bands():
@@ -237,7 +250,13 @@ class _Job:
                 )
         if witness is not None:
             with self._stage("clouds"):
-                learned = add_clouds(learned, witness, viewer, progress=lambda share: self.progress("clouds", share))
+                learned = add_clouds(
+                    learned,
+                    witness,
+                    viewer,
+                    inside=inspected,
+                    progress=lambda share: self.progress("clouds", share),
+                )
         return learned
 
     def _regions(self, detection: Detection, seams: Mapping[int, Runs], learned: Learned) -> dict[int, Regions]:

@@ -92,7 +92,7 @@ def _inspect_one(scene: str, folder: Path, inspector: Inspector, progress: Batch
 
 def _differs(done: Report, scene: str, inspector: Inspector) -> str:
     """What has changed since a scene was inspected: the options, the file itself, or a model."""
-    return what_changed(
+    changed = what_changed(
         options=(done.options, inspector.options.record()),
         files=(done.scene.file_state, file_state(scene)),
         models=(
@@ -100,6 +100,7 @@ def _differs(done: Report, scene: str, inspector: Inspector) -> str:
             inspector.model_versions,
         ),
     )
+    return changed or ("without the model for cloud masks" if inspector.lacks_witness(done) else "")
 
 
 def _failure(scene: str, error: str, hint: str) -> Failure:

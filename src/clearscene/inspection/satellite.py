@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
+from clearscene.errors import OptionError
 from clearscene.grid import Grid
 from clearscene.inspection.learned import Learned
 from clearscene.inspection.options import InspectOptions
@@ -146,15 +147,18 @@ def load_witness(options: InspectOptions) -> CloudWitness | None:
     """The shipped model for cloud masks, where the options let it be asked; None if not, or it is not there.
 
     Raises:
+        OptionError: It is asked for by name, and is not there or has nothing to look for.
         ModelError: It is broken.
         MissingExtraError: The device is not there.
     """
     wanted = tuple(kind for kind in KINDS.values() if kind in options.types)
-    is_open = options.satellite is None and options.model is None
-    if not wanted or not (is_open or options.satellite):
-        return None
     masking = MaskOptions(device=options.device, workers=options.workers, memory_limit_mb=options.memory_limit_mb)
-    if not any(info.manifest.name in masking.models for info in available_models()):
+    is_there = any(info.manifest.name in masking.models for info in available_models())
+    if options.satellite and not (wanted and is_there):
+        why = f"the model {' and '.join(masking.models)} is not installed" if wanted else "--types names neither"
+        raise OptionError(f"--satellite looks for clouds and shadows, and {why}.", hint="Leave out --satellite.")
+    is_open = options.satellite is None and options.model is None
+    if not (wanted and is_there and (is_open or options.satellite)):
         return None
     return CloudWitness(load_masker(masking), masking, wanted, is_asked=bool(options.satellite))
 
@@ -172,12 +176,18 @@ def with_added(first: Mapping[int, Runs], second: Mapping[int, Runs]) -> tuple[d
 
 
 def add_clouds(
-    learned: Learned, witness: CloudWitness, viewer: SceneViewer, *, progress: Callable[[float], None]
+    learned: Learned,
+    witness: CloudWitness,
+    viewer: SceneViewer,
+    *,
+    inside: Runs,
+    progress: Callable[[float], None],
 ) -> Learned:
-    """What the inspection model found in a scene, and what the witness adds to it.
+    """What the inspection model found in a scene, and what the witness adds to it among the inspected pixels `inside`.
 
     Raises:
         ClearsceneError: As `CloudWitness.find`.
     """
-    found, added = with_added(learned.found, witness.find(viewer, progress=progress))
+    seen = witness.find(viewer, progress=progress)
+    found, added = with_added(learned.found, {type_id: runs.intersection(inside) for type_id, runs in seen.items()})
     return Learned(found, [*learned.detectors, witness.describe(DisplaySource(viewer).bands, added)])

@@ -74,7 +74,7 @@ def mask(
         nodata: Value of pixels without data, in an array; what is not finite has none either.
         kind: toa or surface reflectance, or display, of an array; default toa, or display as above.
         options: Models, classes, buffer and so on; the defaults if left out. Those about files are ignored.
-            `resolution` is the size of an array's pixels, for a buffer and for `fine`; without it, they are not coarse.
+            `resolution` is the size of an array's pixels, for a buffer, `fine` and `wide`; without it, nobody knows it.
         progress: Called with the stage and its share that is done.
 
     Returns:

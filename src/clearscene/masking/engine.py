@@ -47,14 +47,15 @@ def plan_for(source: Source, masker: Masker, options: MaskOptions) -> StreamPlan
     Raises:
         OptionError: The limit does not hold one tile.
     """
-    traits, specs = masker.traits, [TileSpec(masker.traits.tile_size, masker.traits.overlap)]
+    traits, beside = masker.traits, []
     if isinstance(masker, Wide):
         seen, factor = masker.far.traits, masker.factor
         far = TileSpec(seen.tile_size, seen.overlap)
-        specs.append(TileSpec(factor * far.tile_size, factor * far.grid_overlap, factor))
+        beside.append(TileSpec(factor * far.tile_size, factor * far.grid_overlap, factor))
     return plan_stream(
         source.grid.width,
-        specs,
+        [TileSpec(traits.tile_size, traits.overlap)],
+        beside=beside,
         n_classes=len(IDS),
         n_bands=READ_PLANES * len(traits.bands),
         workers=options.workers,

@@ -28,11 +28,11 @@ def fitted(
     size = math.sqrt(pixel[0] * pixel[1]) if pixel else None
     is_ours = options.models == (DEFAULT_MODEL,) and not options.fast
     is_coarse = size is not None and size >= COARSE_M
+    plain = masker.inner if isinstance(masker, Doubled | Halved) else masker
     if is_ours and options.fine is None and is_coarse and set(masker.traits.bands) <= set(bands):
-        return Doubled(masker)
+        masker = Doubled(masker)
     is_usual = is_ours and size is not None and FINEST_WIDE_M <= size < COARSE_M
     if is_usual if options.wide is None else options.wide:
-        plain = masker.inner if isinstance(masker, Doubled | Halved) else masker
         return Wide(masker, plain, max(SMALLEST_FACTOR, round(WIDE_M / size)) if size else DEFAULT_FACTOR)
     return masker
 

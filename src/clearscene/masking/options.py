@@ -48,8 +48,8 @@ class MaskOptions:
     """Look at twice the resolution: finer edges in four times the time; needs near infrared. The mask stays on the
     grid of the scene. None: where pixels are of `COARSE_M` or more, there is near infrared and the model is ours."""
     wide: bool | None = None
-    """Look at pixels of about `WIDE_M` as well, for veils; a twentieth of the time more. None: where pixels are of
-    `FINEST_WIDE_M` to `COARSE_M`, and the model is ours."""
+    """Look at pixels of about `WIDE_M` as well, for veils: at 10 m a twelfth more tiles, at 20 m a quarter. None: where
+    pixels are of `FINEST_WIDE_M` to `COARSE_M`, the model is ours, and `fast` is not wanted."""
     confidence: bool = False
     """Write `_confidence.tif`, one band a class, in percent."""
     vector: str = ""

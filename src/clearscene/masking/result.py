@@ -111,6 +111,7 @@ class MaskReport(_Record):
     nodata_pixels: int
     clear_percent: float | None = Field(description="Of the pixels with data; null without any.")
     cloud_percent: float | None
+    wide: int = Field(default=1, description="Pixels along one of the wide look; 1 if there was none.")
     looks: LooksRecord | None = None
     agreement: Agreement | None = None
     polygons: int | None = None

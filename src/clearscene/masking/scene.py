@@ -14,6 +14,7 @@ from clearscene import __version__
 from clearscene.masking.buffer import buffered, radius_px
 from clearscene.masking.choose import load_masker
 from clearscene.masking.classes import NODATA, MaskClass, legend
+from clearscene.masking.combine import Wide
 from clearscene.masking.describe import copied, looks_record, model_records, scene_record, shares_of, with_notes
 from clearscene.masking.engine import known_classes, mask_pieces, plan_for
 from clearscene.masking.fitting import check_source, fitted, source_notes
@@ -237,6 +238,7 @@ class MaskJob:
             options=options.record(),
             classes=len(entries),
             models=model_records(masker),
+            wide=masker.factor if isinstance(masker, Wide) else 1,
             shares=shares,
             valid_pixels=valid,
             nodata_pixels=int(counts[NODATA]),

@@ -11,6 +11,7 @@ themselves: a tile that is all veil looks like clear bright ground, and beside g
 
 import math
 from contextlib import ExitStack
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -40,12 +41,14 @@ Span = tuple[int, int]
 def joined(near: NDArray[np.float32], far: NDArray[np.float32]) -> NDArray[np.float32]:
     """Probabilities (class, row, col) of `IDS` of both looks, (class, row, col).
 
-    Where the wide look gives cloud, thick and thin together, `LEAST` or more and more than the near one does, its
-    probabilities of cloud count, and the others share what is left as they did.
-    Laws: the sum stays 1; cloud is never less probable than for the near look; shadow never more.
+    Where the near look finds no cloud, and the wide one gives cloud, thick and thin together, `LEAST` or more and more
+    than the near one does, its probabilities of cloud count, and the others share what is left as they did.
+    Laws: the sum stays 1; cloud is never less probable than for the near look; shadow never more; a pixel that the near
+    look calls thick or thin cloud stays as it is.
     """
     cloud, veil = near[THICK] + near[THIN], far[THICK] + far[THIN]
-    wins = (veil >= LEAST) & (veil > cloud)
+    is_clear = np.maximum(near[THICK], near[THIN]) <= np.maximum(near[CLEAR], near[SHADOW])
+    wins = is_clear & (veil >= LEAST) & (veil > cloud)
     if not wins.any():
         return near
     result = near.copy()
@@ -65,7 +68,8 @@ class WideLook:
     """
 
     def __init__(self, source: Source, masker: Wide, tiles: TileGrid, plan: StreamPlan) -> None:
-        self._masker, self._plan, self._factor = masker.far, plan, masker.factor
+        self._masker, self._factor = masker.far, masker.factor
+        self._plan = replace(plan, workers=1, ahead=2)  # a sixteenth as many tiles; `plan_for` reckons with this
         self._strips = iter(tiles.strips(plan.strip_width))
         self._waiting = math.ceil(tiles.tile_height / self._factor) + 3
         self._given, self._source = source, source

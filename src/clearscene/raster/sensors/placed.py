@@ -25,6 +25,9 @@ WAVELET_DRIVERS = {"JP2OpenJPEG", "JP2KAK", "JP2ECW", "JP2MrSID", "JPEG2000"}
 WAVELET_REACH = 2
 """Pixels of a reduced level that nodata beside them has changed: the low-pass filters have 5 and 9 taps."""
 
+ROWS_AT_ONCE = 512
+"""Rows of the file that are resampled at once: below a large pixel lie many."""
+
 LARGEST_BLOCK = 2048 * 2048
 """Pixels of a block that is worth keeping whole; a file without blocks is read by windows."""
 
@@ -52,6 +55,17 @@ class PlacedFile:
                 self._moved(rows, self.rows), self._moved(cols, self.cols), bands=bands, nodata=nodata
             )
             return Pixels(pixels.data.astype(np.float32), pixels.valid)
+        step = max(1, int(ROWS_AT_ONCE / self.rows.factor))
+        parts = [
+            self._resampled(slice(row, min(row + step, rows.stop)), cols, bands=bands, nodata=nodata)
+            for row in range(rows.start, rows.stop, step)
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        return Pixels(np.concatenate([p.data for p in parts], axis=1), np.concatenate([p.valid for p in parts]))
+
+    def _resampled(self, rows: slice, cols: slice, *, bands: Sequence[str | int], nodata: float | None) -> Pixels:
+        """Some rows of a window that is not made of the file's own pixels."""
         row_taps, col_taps = _taps(self.rows, rows), _taps(self.cols, cols)
         needed = slice(row_taps.first, row_taps.stop), slice(col_taps.first, col_taps.stop)
         pixels = self._stored(*needed, bands=bands, nodata=nodata)
@@ -138,7 +152,8 @@ def open_placed(
         raise
     level = max(fitting, key=lambda n: scene.overviews[n])
     scene.close()
-    return _at_level(open_scene(source, given, level=level), scene, rows=rows, cols=cols, cache=kept)
+    # A level has lost the descriptions of its bands: they are what the whole file says they are.
+    return _at_level(open_scene(source, scene.bands, level=level), scene, rows=rows, cols=cols, cache=kept)
 
 
 def _at_level(small: Scene, whole: Scene, *, rows: Axis, cols: Axis, cache: BlockCache | None) -> PlacedFile:
