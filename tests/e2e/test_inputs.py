@@ -3,9 +3,10 @@ import json
 import pytest
 
 from clearscene.batch import scene_name
-from clearscene.errors import OptionError
+from clearscene.errors import OptionError, SceneError
 from clearscene.inspection.inputs import find_scenes, result_folders
 from clearscene.masking.inputs import find_products
+from clearscene.raster.scene import open_scene
 
 
 def touch(path):
@@ -61,6 +62,22 @@ def test_results_in_subfolders_are_not_hinted_at(tmp_path):
     with pytest.raises(OptionError) as caught:
         find_scenes([str(tmp_path / "out")])
     assert "subfolders" not in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["LC08_L1TP_193024_20200101_MTL.txt", "MTD_MSIL1C.xml"])
+def test_a_product_is_no_folder_of_scenes(tmp_path, name):
+    touch(tmp_path / "p" / "B4.tif")
+    touch(tmp_path / "p" / name)
+    with pytest.raises(OptionError, match="is a satellite product") as caught:
+        find_scenes([str(tmp_path / "p")])
+    assert "clearscene mask" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["LC08.tar", "x.tar.gz", "x.ZIP"])
+def test_an_archive_is_no_raster(tmp_path, name):
+    (tmp_path / name).write_bytes(bytes(range(256)) * 40_000)
+    with pytest.raises(SceneError, match="is an archive, not a raster"):
+        open_scene(tmp_path / name)
 
 
 def test_somebody_elses_folder_is_left_alone(tmp_path):

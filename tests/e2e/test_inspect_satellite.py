@@ -20,7 +20,7 @@ from clearscene.runs import Runs
 from tests.command import clearscene
 from tests.mask_models import level_folder
 from tests.onnx_graphs import brightness_folder, edit_manifest
-from tests.scenes import ground, write_scene
+from tests.scenes import UTM, ground, write_scene
 
 CLOUD, SHADOW = BY_NAME["cloud"].id, BY_NAME["shadow"].id
 SHAPE = (150, 170)
@@ -103,7 +103,10 @@ def test_a_model_of_ones_own_is_asked_alone(tmp_path):
     assert [d.name for d in report.detectors if d.kind == "model"] == ["model:bright"]
     both, _ = run(scene, tmp_path / "both", "--model", own, "--satellite")
     assert [d.name for d in both.detectors if d.kind == "model"] == ["model:bright", "model:cloud-rgbn"]
-    assert {f.detector for f in both.findings} == {"model:bright + model:cloud-rgbn"}
+    added = both.detectors[-1].parameters
+    for finding in both.findings:
+        both_found = added[f"{finding.type} added, px"] > 0
+        assert finding.detector == ("model:bright + model:cloud-rgbn" if both_found else "model:bright")
 
 
 def test_a_result_of_an_older_model_is_told(tmp_path, weights):
@@ -128,6 +131,15 @@ def test_a_result_from_before_the_second_model_is_told(tmp_path, weights):
     hidden.rename(weights)
     assert own.is_dir()
     assert "was inspected without the model for cloud masks" in clearscene(*words, check=0).stderr
+
+
+def test_a_scene_that_may_be_of_a_satellite_gets_a_hint(tmp_path, weights):
+    brightness_folder(weights / "bright", tile_size=64)
+    for crs, words, is_told in ((None, (), True), (None, ("--satellite",), False), (UTM, (), False)):
+        report, _ = run(scene_of(tmp_path, 10.0, crs=crs), tmp_path / "out", "--overwrite", *words)
+        hints = [note for note in report.scene.notes if "--satellite looks for" in note.en]
+        assert len(hints) == is_told
+        assert all(note.zh != note.en for note in hints)
 
 
 @pytest.mark.usefixtures("weights")

@@ -15,6 +15,8 @@ from clearscene.masking.run import MaskOutcome
 
 __all__ = ["print_masks"]
 
+MOST_NAMES = 3
+
 
 def print_masks(outcomes: Sequence[MaskOutcome], *, out: Path, fail_under: float | None) -> int:
     """Print the scenes and return the exit code: 0 done, 1 too little is clear, 2 a scene failed."""
@@ -26,6 +28,7 @@ def print_masks(outcomes: Sequence[MaskOutcome], *, out: Path, fail_under: float
         typer.echo(f"masks: {out}")
     for outcome in outcomes:
         _print_trouble(outcome)
+    _print_notes(outcomes)
     if failed and len(outcomes) > 1:
         names = ", ".join(product_name(outcome.scene) for outcome in failed)
         typer.echo(f"{len(failed)} of {len(outcomes)} scenes failed: {names}", err=True)
@@ -117,5 +120,16 @@ def _print_trouble(outcome: MaskOutcome) -> None:
     if outcome.differs:
         typer.secho(f"warning: {outcome.scene} was masked {outcome.differs}", fg="yellow", err=True)
         typer.echo("hint: --overwrite masks it again.", err=True)
-    for note in (*report.scene.notes, *report.notes):
-        typer.echo(f"note: {outcome.stem}: {note}", err=True)
+
+
+def _print_notes(outcomes: Sequence[MaskOutcome]) -> None:
+    """What to know about masks on stderr, each once with the scenes that it is about."""
+    about: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        report = outcome.outcome
+        if isinstance(report, MaskReport):
+            for note in dict.fromkeys((*report.scene.notes, *report.notes)):
+                about.setdefault(note, []).append(outcome.stem)
+    for note, stems in about.items():
+        names = ", ".join(stems[:MOST_NAMES]) + (f" and {len(stems) - MOST_NAMES} more" * (len(stems) > MOST_NAMES))
+        typer.echo(f"note: {names}: {note}", err=True)

@@ -134,6 +134,8 @@ def make_masks(
         stem = f"{place}-{image.name}"
         try:
             mask_scene(image.path, folder, stem, prepared)
+        except OptionError:
+            raise  # no image is to blame
         except ClearsceneError as error:
             raise ImageError.of(error, image.path) from error
         result[image.path] = str(folder / f"{stem}{END}.tif")

@@ -15,6 +15,9 @@ __all__ = ["Preview"]
 
 A_SIDE = 3
 """Pixels of a large square that are looked at, a side, at least."""
+TAILS = (0.5, 99.5)
+HEADROOM = 1.3
+"""From black to white beside that between the tails."""
 LONGEST = 320
 """Pixels of the longer side of a picture."""
 GROUND = np.array([236, 239, 242], np.uint8)
@@ -66,9 +69,20 @@ class Preview:
         colors = (1 - level) * np.array([247, 251, 255]) + level * np.array([8, 48, 107])
         return np.where(self._has_data[..., np.newaxis] > 0, np.rint(colors), GROUND).astype(np.uint8)
 
+    def _stretched(self, means: Floats) -> NDArray[np.uint8]:
+        """For people: by the tails of the result, so that ground fills the range and clouds of an image are white.
+
+        Reflectance of land is 0.03 to 0.2, which is nearly black where 0.36 is white. Pictures of 8 bits stay.
+        """
+        seen = self._has_data > 0
+        if self._stretch.method == "bits" or not seen.any():
+            return self._stretch.apply(means.astype(np.float32))
+        low, high = map(float, np.percentile(self._result[:, seen] / self._has_data[seen], TAILS))
+        white = low + HEADROOM * max(high - low, 1e-6)
+        return Stretch("percentiles", low, white, "float32").apply(means.astype(np.float32))
+
     def _picture(self, sums: Floats, counts: Floats) -> NDArray[np.uint8]:
-        means = sums / np.maximum(counts, 1)
-        shown = self._stretch.apply(means.astype(np.float32))
+        shown = self._stretched(sums / np.maximum(counts, 1))
         color = np.moveaxis(shown if len(shown) == 3 else np.repeat(shown, 3, axis=0), 0, -1)
         return np.where(counts[..., np.newaxis] > 0, color, GROUND)
 

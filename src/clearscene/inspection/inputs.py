@@ -7,6 +7,7 @@ from pathlib import Path
 
 from clearscene.batch import SUFFIXES, hint_deeper, scene_name
 from clearscene.errors import OptionError
+from clearscene.raster.sensors.opening import holds_product
 
 __all__ = ["find_scenes", "result_folders"]
 
@@ -18,7 +19,7 @@ def find_scenes(words: Iterable[str]) -> list[str]:
     inspection left, beside their `report.json`, are no scenes.
 
     Raises:
-        OptionError: A pattern matches nothing, or a folder holds no raster.
+        OptionError: A pattern matches nothing, or a folder holds no raster, or a satellite product.
     """
     found: dict[str, None] = {}
     for word in words:
@@ -33,6 +34,12 @@ def _scenes_of(word: str) -> list[str]:
     path = Path(word)
     if "://" in word or word.startswith("/vsi") or path.is_file():
         return [word]
+    if path.is_dir() and holds_product(path):
+        raise OptionError(
+            f"{word} is a satellite product, whose bands are files of their own; inspect looks at pictures.",
+            hint="Make one with gdalbuildvrt -separate rgb.vrt RED.tif GREEN.tif BLUE.tif; or use clearscene mask,"
+            " which reads products.",
+        )
     if path.is_dir():
         inside = sorted(str(p) for p in path.iterdir() if _is_raster(p))
         if not inside:

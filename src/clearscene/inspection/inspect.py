@@ -33,7 +33,8 @@ from clearscene.inspection.outputs import write_class_map, write_class_style, wr
 from clearscene.inspection.pdf import write_pdf
 from clearscene.inspection.quicklook import Pictures, make_pictures
 from clearscene.inspection.report import write_json, write_report
-from clearscene.inspection.result import Detector, Report, Timing
+from clearscene.inspection.report_texts import say
+from clearscene.inspection.result import Detector, Report, SceneInfo, Timing
 from clearscene.inspection.run_folder import STANDARD_NAME, remember_shapes
 from clearscene.inspection.satellite import CloudWitness, add_clouds, load_witness
 from clearscene.inspection.scoring import judge_readability, score_findings, type_penalties
@@ -45,6 +46,7 @@ from clearscene.inspection.units import Unit, count_inspected, parse_units, rest
 from clearscene.inspection.viewer import SceneViewer
 from clearscene.models.model import Model
 from clearscene.raster.scene import Scene, open_scene
+from clearscene.raster.sensors.placing import pixel_size_m
 from clearscene.rules.misalignment import MisalignmentRule
 from clearscene.rules.missing import MissingRule
 from clearscene.rules.rule import Rule
@@ -184,7 +186,7 @@ class _Job:
         learned = self._learn(viewer, detection.inspected)
         with self._stage("polygons"):
             regions = self._regions(detection, seams, learned)
-            drawn, rest = self._draw(regions, detection)
+            drawn, rest = self._draw(regions, detection, learned)
             report = self._report(viewer, detection, learned, drawn, rest)
             report = self._score_units(report, detection, regions, drawn=drawn, units=units)
         with self._stage("write"):
@@ -283,10 +285,12 @@ class _Job:
             accept=rules[kind.name].accept if kind.name in rules else None,
         )
 
-    def _draw(self, regions: Mapping[int, Regions], detection: Detection) -> tuple[list[Drawn], dict[str, Rest]]:
+    def _draw(
+        self, regions: Mapping[int, Regions], detection: Detection, learned: Learned
+    ) -> tuple[list[Drawn], dict[str, Rest]]:
         return list_findings(
             regions,
-            self._detectors(),
+            {**self._detectors(), **learned.found_by},
             grid=self.scene.grid,
             inspected=detection.inspected.area,
             max_drawn=self.inspector.options.max_drawn,
@@ -312,7 +316,7 @@ class _Job:
         return Report(
             clearscene_version=__version__,
             created=datetime.now(UTC),
-            scene=describe_scene(self.scene, viewer),
+            scene=self._described(viewer),
             pixels=pixels,
             lang=self.inspector.options.lang,
             options=self.inspector.options.record(),
@@ -335,6 +339,20 @@ class _Job:
             not_inspected=[describe_unreadable(window, reason) for window, reason in detection.unreadable],
             timing=Timing(seconds=0, seconds_per_mpx=0, peak_memory_mb=0, workers=1),
         )
+
+    def _described(self, viewer: SceneViewer) -> SceneInfo:
+        """The facts of the scene, with what to know about how the models fit it."""
+        info, model, witness = describe_scene(self.scene, viewer), self.inspector.model, self.inspector.witness
+        size, notes = pixel_size_m(self.scene.grid), [*info.notes]
+        if not self.scene.is_color or not self._detectors_by_model():
+            return info
+        if size is None and witness is not None and not witness.is_asked:
+            notes.append(say("size_unknown"))
+        limits = model.manifest.input.ground_sample_distance_m if model is not None else None
+        if size is not None and limits is not None and not limits[0] * 0.9 <= max(size) <= limits[1] * 1.1:
+            low, high = (f"{limit:g}" for limit in limits)
+            notes.append(say("pixel_range", f"{max(size):.3g}", low, high, model.manifest.name if model else ""))
+        return info.model_copy(update={"notes": notes})
 
     def _describe_detectors(self, learned: Learned) -> list[Detector]:
         detectors = [describe_rule(rule) for rule in self.inspector.rules.values()]

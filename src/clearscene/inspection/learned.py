@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from clearscene.inspection.clean import sure_regions
 from clearscene.inspection.options import InspectOptions
@@ -27,6 +27,8 @@ class Learned:
     """By type id, one entry for every type that was looked for; not yet cut to what is inspected."""
     detectors: list[Detector]
     """Who looked, and what they did."""
+    found_by: dict[int, str] = field(default_factory=dict)
+    """Who found anything, by type id, where more than one looked."""
 
 
 def load_model(options: InspectOptions) -> Model | None:

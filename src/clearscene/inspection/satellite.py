@@ -190,4 +190,10 @@ def add_clouds(
     """
     seen = witness.find(viewer, progress=progress)
     found, added = with_added(learned.found, {type_id: runs.intersection(inside) for type_id, runs in seen.items()})
-    return Learned(found, [*learned.detectors, witness.describe(DisplaySource(viewer).bands, added)])
+    own, other = (f"model:{witness.name}", " + ".join(d.name for d in learned.detectors))
+    found_by = {}
+    for type_id, n_added in added.items():
+        before = len(learned.found.get(type_id, Runs.empty())) > 0
+        found_by[type_id] = " + ".join([*([other] if before else []), *([own] if n_added or not before else [])])
+    detectors = [*learned.detectors, witness.describe(DisplaySource(viewer).bands, added)]
+    return Learned(found, detectors, found_by)

@@ -88,6 +88,15 @@ TEXTS: dict[str, tuple[str, str]] = {
         "the scene is under {0} px, too small for a seam to be told",
         "影像小于 {0} 像素，无法判断拼接痕迹",
     ),
+    "size_unknown": (
+        "The size of a pixel is not known. If this is a satellite image, --satellite looks for clouds and their shadows"
+        " with the model for cloud masks too.",
+        "像元大小未知。若为卫星影像，可用 --satellite 让云掩膜模型一并检查云和云影。",
+    ),
+    "pixel_range": (
+        "Pixels of {0} m are outside of the {1} to {2} m that the model {3} was made for.",
+        "像元大小为 {0} 米，超出模型 {3} 适用的 {1} 至 {2} 米。",
+    ),
     "model_needs_bands": ("the model needs the bands {0}", "模型需要波段：{0}"),
     "left_out_by_types": ("left out by --types", "未列入 --types 所选类型"),
     # what a person changed

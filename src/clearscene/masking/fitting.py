@@ -12,7 +12,7 @@ from clearscene.masking.source import Source
 
 __all__ = ["check_source", "fitted", "source_notes"]
 
-SMALLEST_FACTOR = 2
+SMALLEST_FACTOR, LARGEST_FACTOR = 2, 16
 DEFAULT_FACTOR = 4
 """Of pixels whose size nobody knows."""
 
@@ -33,7 +33,8 @@ def fitted(
         masker = Doubled(masker)
     is_usual = is_ours and size is not None and FINEST_WIDE_M <= size < COARSE_M
     if is_usual if options.wide is None else options.wide:
-        return Wide(masker, plain, max(SMALLEST_FACTOR, round(WIDE_M / size)) if size else DEFAULT_FACTOR)
+        factor = min(max(round(WIDE_M / size), SMALLEST_FACTOR), LARGEST_FACTOR) if size else DEFAULT_FACTOR
+        return Wide(masker, plain, factor)
     return masker
 
 

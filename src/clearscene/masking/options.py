@@ -98,8 +98,8 @@ class MaskOptions:
             raise OptionError(f"--buffer {self.buffer_m:g} is no length in meters.", hint="Give one, as 100.")
         if self.vector not in ("", "gpkg"):
             raise OptionError(f"--vector {self.vector!r} is not known.", hint="Choose gpkg.")
-        if self.scale is not None and not (math.isfinite(self.scale) and self.scale != 0):
-            raise OptionError(f"--scale {self.scale:g} makes no reflectance.", hint="Give a number, as 0.0001.")
+        if self.scale is not None and not (math.isfinite(self.scale) and self.scale > 0):
+            raise OptionError(f"--scale {self.scale:g} makes no reflectance.", hint="Give a number above 0, as 0.0001.")
         if self.workers < 1:
             raise OptionError(f"--workers {self.workers} is less than 1.")
         if self.memory_limit_mb < 500:

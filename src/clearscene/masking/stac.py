@@ -89,7 +89,8 @@ def _properties(report: MaskReport, grid: Grid) -> dict[str, object]:
 
 
 def _options(report: MaskReport) -> str:
-    return " ".join(f"--{name}" if value == "yes" else f"--{name} {value}" for name, value in report.options.items())
+    said = {"yes": "--{0}", "no": "--no-{0}"}
+    return " ".join(said.get(value, "--{0} {1}").format(name, value) for name, value in report.options.items())
 
 
 def _links(report: MaskReport) -> list[dict[str, str]]:

@@ -99,6 +99,9 @@ def reading() -> Iterator[None]:
         raise RasterioIOError(texts[0].removeprefix("CPLE_AppDefined:"))
 
 
+ARCHIVES = (".tar", ".tar.gz", ".tgz", ".zip")
+
+
 def open_dataset(path: str | Path, level: int | None = None) -> DatasetReader:
     """Open a raster for reading, or its overview number `level`, counted from 0.
 
@@ -106,6 +109,12 @@ def open_dataset(path: str | Path, level: int | None = None) -> DatasetReader:
         SceneError: It is missing, empty, no raster, broken, or a container of several rasters.
     """
     _check_file(path)
+    if is_local(path) and str(path).lower().endswith(ARCHIVES):  # GDAL takes the bytes of some for a picture
+        raise SceneError(
+            f"{path} is an archive, not a raster.",
+            hint="Unpack it, or name a raster inside as /vsitar/... or /vsizip/...; mask and fuse read products as they"
+            " are.",
+        )
     try:
         with block_cache():
             dataset = open_quietly(path, level)

@@ -13,7 +13,7 @@ from clearscene.raster.sensors.plausible import value_notes
 from clearscene.raster.sensors.product import Product
 from clearscene.raster.sensors.reflectance import ReflectanceScene
 
-__all__ = ["open_reflectance", "product_of"]
+__all__ = ["holds_product", "open_reflectance", "product_of"]
 
 
 class Sensor(NamedTuple):
@@ -85,6 +85,11 @@ def product_of(
     if reader is None:
         raise _unknown(contents)
     return reader.describe(contents)
+
+
+def holds_product(folder: Path) -> bool:
+    """True if a folder holds the metadata file of a product, so that its rasters are bands of one scene."""
+    return any(sensor.metadata.fullmatch(file.name) for file in folder.iterdir() for sensor in SENSORS)
 
 
 def _is_product(path: str | Path) -> bool:
