@@ -139,21 +139,33 @@ def test_notes_about_pixels_and_bands():
 
 
 @pytest.mark.parametrize(
-    ("options", "bands", "pixel", "is_doubled"),
+    ("options", "bands", "pixel", "is_doubled", "factor"),
     [
-        (MaskOptions(), ("red", "nir"), (30.0, 30.0), True),
-        (MaskOptions(), ("red", "nir"), (20.0, 20.0), False),
-        (MaskOptions(), ("red", "nir"), (24.6, 29.9), True),  # 30 m at 35 degrees north, in degrees
-        (MaskOptions(), ("red", "nir"), None, False),
-        (MaskOptions(), ("red",), (30.0, 30.0), False),
-        (MaskOptions(fine=False), ("red", "nir"), (30.0, 30.0), False),
-        (MaskOptions(fast=True), ("red", "nir"), (30.0, 30.0), False),
-        (MaskOptions(models=("ukis-4b",)), ("red", "nir"), (30.0, 30.0), False),
+        (MaskOptions(), ("red", "nir"), (30.0, 30.0), True, 1),
+        (MaskOptions(), ("red", "nir"), (20.0, 20.0), False, 2),
+        (MaskOptions(), ("red",), (10.0, 10.0), False, 4),
+        (MaskOptions(), ("red",), (8.0, 8.0), False, 5),
+        (MaskOptions(), ("red",), (7.0, 7.0), False, 1),
+        (MaskOptions(), ("red", "nir"), (24.6, 29.9), True, 1),  # 30 m at 35 degrees north, in degrees
+        (MaskOptions(), ("red", "nir"), None, False, 1),
+        (MaskOptions(), ("red",), (30.0, 30.0), False, 1),
+        (MaskOptions(fine=False), ("red", "nir"), (30.0, 30.0), False, 1),
+        (MaskOptions(wide=True), ("red", "nir"), (30.0, 30.0), True, 2),
+        (MaskOptions(wide=True), ("red", "nir"), (0.5, 0.5), False, 16),
+        (MaskOptions(wide=True), ("red", "nir"), None, False, 4),
+        (MaskOptions(wide=False), ("red", "nir"), (10.0, 10.0), False, 1),
+        (MaskOptions(fast=True), ("red", "nir"), (30.0, 30.0), False, 1),
+        (MaskOptions(fast=True), ("red", "nir"), (10.0, 10.0), False, 1),
+        (MaskOptions(models=("ukis-4b",)), ("red", "nir"), (30.0, 30.0), False, 1),
+        (MaskOptions(models=("ukis-4b",)), ("red", "nir"), (10.0, 10.0), False, 1),
     ],
 )
-def test_coarse_pixels_are_looked_at_enlarged(options, bands, pixel, is_doubled):
+def test_how_pixels_of_a_size_are_looked_at(options, bands, pixel, is_doubled, factor):
     masker = Fake([1, 0, 0, 0], bands=("red", "nir"), optional=frozenset(("nir",)))
     found = fitted(masker, options, bands=bands, pixel=pixel)
+    if factor > 1:
+        assert (found.factor, found.far) == (factor, masker)
+        found = found.near
     assert isinstance(found, Doubled) == is_doubled
     assert found is masker or found.inner is masker
 

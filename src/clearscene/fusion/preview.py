@@ -70,12 +70,12 @@ class Preview:
         return np.where(self._has_data[..., np.newaxis] > 0, np.rint(colors), GROUND).astype(np.uint8)
 
     def _stretched(self, means: Floats) -> NDArray[np.uint8]:
-        """For people: by the tails of the result, so that ground fills the range and clouds of an image are white.
+        """For people: reflectance by the tails of the result, so that ground fills the range and clouds are white.
 
-        Reflectance of land is 0.03 to 0.2, which is nearly black where 0.36 is white. Pictures of 8 bits stay.
+        That of land is 0.03 to 0.2, which is nearly black where 0.36 is white. All else is stretched as it was given.
         """
         seen = self._has_data > 0
-        if self._stretch.method == "bits" or not seen.any():
+        if self._stretch.method != "reflectance" or not seen.any():
             return self._stretch.apply(means.astype(np.float32))
         low, high = map(float, np.percentile(self._result[:, seen] / self._has_data[seen], TAILS))
         white = low + HEADROOM * max(high - low, 1e-6)
