@@ -63,6 +63,16 @@ def cases(dev: Path) -> Iterator[Case]:
         yield Case("cs12_dates", images[0], label, SCRIBBLES if "manual_sc" in label.name else {0: 0}, True)
 
 
+def truth_of(case: Case) -> np.ndarray:
+    """Type ids (row, col), 255 where nobody knows."""
+    with rasterio.open(case.label) as source:
+        label = source.read(1)
+    truth = np.full(label.shape, 255, np.uint8)
+    for value, type_id in case.codes.items():
+        truth[label == value] = type_id
+    return truth
+
+
 def half_of(found: list[Case], half: str) -> list[Case]:
     """The cases of even or odd place within their source, or all."""
     by_source = defaultdict(list)
@@ -119,11 +129,7 @@ def main() -> None:
     clouds, shadows = defaultdict(lambda: np.zeros(4)), defaultdict(lambda: np.zeros(4))
     images = defaultdict(int)
     for case in half_of(list(cases(args.dev)), args.half):
-        with rasterio.open(case.label) as source:
-            label = source.read(1)
-        truth = np.full(label.shape, 255, np.uint8)
-        for value, type_id in case.codes.items():
-            truth[label == value] = type_id
+        truth = truth_of(case)
         found, valid, _ = found_in(case.image, model, beside=besides.get(case.source))
         known = valid & (truth != 255)
         clouds[case.source] += counts(found[CLOUD], truth == CLOUD, known)

@@ -27,22 +27,12 @@ from clearscene.inspection.taxonomy import parse_types
 from clearscene.models.model import Model
 from clearscene.synth.scene import SceneSpec, make_scene
 from model_on_scenes import chosen_model, found_in, witness
-from real_clouds import CLOUD, SATELLITES, SHADOW, Case, cases, counts, half_of
+from real_clouds import CLOUD, SATELLITES, SHADOW, Case, cases, counts, half_of, truth_of
 from table_text import Cell, Table, ratio, report
 
 LEAST = (None, 0.5, 0.6, 0.7, 0.8)
 """None: the inspection model alone."""
 LOOKED_AT = (*SATELLITES, "gf2")
-
-
-def truth_of(case: Case) -> np.ndarray:
-    """Type ids (row, col), 255 where unknown."""
-    with rasterio.open(case.label) as source:
-        label = source.read(1)
-    truth = np.full(label.shape, 255, np.uint8)
-    for value, type_id in case.codes.items():
-        truth[label == value] = type_id
-    return truth
 
 
 def iou_of(row: np.ndarray) -> Cell:
