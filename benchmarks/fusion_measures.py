@@ -72,13 +72,24 @@ class Notes:
 
     def mean_l1(self) -> tuple[float, float, float, float]:
         """Of a channel: mean and spread of the repetitions, and the interval over places."""
-        of_repeat, of_place = defaultdict(list), defaultdict(list)
-        for (repeat, place), value in self.l1.items():
+        of_repeat = defaultdict(list)
+        for (repeat, _), value in self.l1.items():
             of_repeat[repeat].append(value)
-            of_place[place].append(value)
-        each = np.array([np.mean(values) for values in of_place.values()])
+        each = self.l1_by_place()
         spread = np.std([np.mean(values) for values in of_repeat.values()])
         return (float(each.mean()), float(spread), *interval(each, lambda drawn: each[drawn].mean()))
+
+    def l1_by_place(self) -> np.ndarray:
+        """Of a channel, by place in order: the mean of the repetitions."""
+        of_place = defaultdict(list)
+        for (_, place), value in self.l1.items():
+            of_place[place].append(value)
+        return np.array([np.mean(of_place[place]) for place in sorted(of_place)])
+
+    def l1_beside(self, other: Self) -> tuple[float, float, float]:
+        """L1 less that of another method on the same places, and the interval over places, drawn together."""
+        gaps = self.l1_by_place() - other.l1_by_place()
+        return (float(gaps.mean()), *interval(gaps, lambda drawn: gaps[drawn].mean()))
 
     def summary(self) -> dict[str, tuple[float, float, float, float]]:
         """Scores by name: mean and spread of the repetitions, and the interval over places."""

@@ -45,6 +45,7 @@ NAMES = {S1: "S1", S2: "S2"}
 BOUND = "best, by the truth"
 DRAWN = ("learned, shipped", "learned, weak", *CLASSICAL)
 """Lines of figures 4 and 5; the others are in the tables."""
+LEARNED = tuple(f"{how}, {model}" for model in ("shipped", "weak") for how in ("learned", "best"))
 SAME_OF_TWO = ("median", "geomedian")
 """Of two images ours are the mean, up to rounding."""
 
@@ -80,6 +81,13 @@ def main() -> None:
         for name, setting in (("figure6", (2, 0.25)), ("figure7", (4, 0.4))):
             bench.figure(name, setting)
     (options.folder / "tables.json").write_text(json.dumps(bench.record(), indent=1))
+
+
+def beside_nearest(methods: dict[str, Notes], method: str) -> str:
+    """How much lower the L1 of a method is than that of the classical one that is lowest, the interval and its name."""
+    nearest = min(CLASSICAL, key=lambda name: methods[name].mean_l1()[0])
+    gap, low, high = methods[method].l1_beside(methods[nearest])
+    return f"{gap:+.4f} ({low:+.4f} to {high:+.4f}) {nearest}"
 
 
 class Bench:
@@ -219,17 +227,24 @@ class Bench:
             along = [found[setting].get(method) for setting in settings]
             if any(notes is None for notes in along):
                 continue
-            miou = [notes.summary()["mIoU"][0] for notes in along]
-            print(f"| {method}, mIoU | {' | '.join(f'{100 * v:.1f}' for v in miou)} |", flush=True)
+            found_of = {"mIoU": [notes.summary()["mIoU"] for notes in along]}
+            print(f"| {method}, mIoU | {' | '.join(f'{100 * v[0]:.1f}' for v in found_of['mIoU'])} |", flush=True)
             if not along[0].l1:
                 continue
-            l1 = [notes.mean_l1()[0] for notes in along]
-            print(f"| {method} | {' | '.join(f'{v:.4f}' for v in l1)} |")
+            found_of["L1"] = [notes.mean_l1() for notes in along]
+            print(f"| {method} | {' | '.join(f'{v[0]:.4f}' for v in found_of['L1'])} |")
             steps = [setting[axis] for setting in settings]
-            if method in DRAWN:  # more would be more than there are colors
-                lines["L1"].append(Curve(method, steps, l1))
-                lines["mIoU"].append(Curve(method, steps, miou))
-        panels = [draw_panel(f"{key} by {title}", curves) for key, curves in lines.items()]
+            for key in lines if method in DRAWN else ():  # more would be more than there are colors
+                values, ends = [v[0] for v in found_of[key]], [v[2:] for v in found_of[key]]
+                lines[key].append(Curve(method, steps, values, ends))
+        for method in LEARNED:
+            if all(method in found[setting] for setting in settings):
+                print(f"| {method}, L1 beside the nearest | "
+                      f"{' | '.join(beside_nearest(found[setting], method) for setting in settings)} |")  # fmt: skip
+        panels = [
+            draw_panel(f"{key}, 95 % intervals", curves, axis=title, first=None, low=0.0 if key == "L1" else None)
+            for key, curves in lines.items()
+        ]
         picture = np.concatenate(panels, axis=1)
         (self.options.folder / f"{name}.png").write_bytes(cv2.imencode(".png", picture)[1].tobytes())
 

@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch", reason="torch comes with the extra `train`"
 
 from clearscene.errors import MissingExtraError, TrainingError  # noqa: E402  # after the check for torch
 from clearscene.synth.chip_set import ChipSet  # noqa: E402
-from clearscene.training.checkpoint import load_checkpoint, read_checkpoint  # noqa: E402
+from clearscene.training.checkpoint import load_checkpoint, read_checkpoint, write_checkpoint  # noqa: E402
 from clearscene.training.config import load_config  # noqa: E402
 from clearscene.training.learner import Learner  # noqa: E402
 from clearscene.training.run import train  # noqa: E402
@@ -200,6 +200,27 @@ def test_it_starts_from_the_weights_of_another(file, tmp_path, done):
     train(load_config(file, sets), tmp_path, Silent())
     best, start = weights(tmp_path), read_checkpoint(done / "best.pt")["weights"]
     assert torch.allclose(best["screen.cells.weight"], start["screen.cells.weight"], atol=1e-6)
+
+
+def test_it_starts_from_the_mean_of_several(file, tmp_path, done):
+    other = ["run.epochs=1", "optimizer.lr=0.1", "optimizer.ema_decay=0"]
+    train(load_config(file, [f"run.start_from={done / 'best.pt'}", *other]), tmp_path / "other", Silent())
+    starts = [str(done / "best.pt"), str(tmp_path / "other/best.pt")]
+    sets = [f"run.start_from={starts}", "run.epochs=1", "optimizer.lr=1e-12", "run.batch_size=16"]
+    train(load_config(file, sets), tmp_path / "mean", Silent())
+    left, right = (read_checkpoint(Path(path))["weights"] for path in starts)
+    for key in ("screen.cells.weight", "screen.cells.bias"):
+        assert not torch.allclose(left[key], right[key], atol=1e-3)
+        assert torch.allclose(weights(tmp_path / "mean")[key], (left[key] + right[key]) / 2, atol=1e-5)
+
+
+def test_the_mean_of_different_networks_is_refused(file, tmp_path, done):
+    content = read_checkpoint(done / "best.pt")
+    content["weights"].popitem()
+    write_checkpoint(tmp_path / "other.pt", content)
+    starts = [str(done / "best.pt"), str(tmp_path / "other.pt")]
+    with pytest.raises(TrainingError, match=r"other.pt is of another network than .*best.pt"):
+        train(load_config(file, [f"run.start_from={starts}"]), tmp_path / "mean", Silent())
 
 
 def test_what_is_kept_can_hold_a_share_of_the_start(file, tmp_path, done):

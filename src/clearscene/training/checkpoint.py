@@ -1,6 +1,7 @@
 """What a training leaves on disk to go on from, and what an export starts from."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -20,6 +21,7 @@ __all__ = [
     "LAST",
     "Progress",
     "load_checkpoint",
+    "mean_weights",
     "read_checkpoint",
     "take_fitting",
     "take_weights",
@@ -120,6 +122,29 @@ def load_checkpoint(path: Path) -> tuple[InspectionNetwork, TrainConfig]:
     network = build_network(config.network.model_copy(update={"weights": "none"}))
     take_weights(network, content["weights"], place=path)
     return network.eval(), config
+
+
+def mean_weights(paths: Sequence[Path]) -> dict[str, Tensor]:
+    """The mean of the weights of checkpoints of one network; integers, which count, are those of the first.
+
+    Of trainings that began from the same weights the mean is often better than any (Wortsman et al. 2022, Model
+    soups). Its batch normalization is that of none, until it has been trained on.
+
+    Raises:
+        TrainingError: One is missing or broken, or they are of different networks.
+    """
+    first, *others = (read_checkpoint(path)["weights"] for path in paths)
+    for path, weights in zip(paths[1:], others, strict=True):
+        if {key: value.shape for key, value in weights.items()} != {key: value.shape for key, value in first.items()}:
+            raise TrainingError(
+                f"{path} is of another network than {paths[0]}.", hint="run.start_from takes the mean of one network's."
+            )
+    return {
+        key: torch.stack([value, *(weights[key] for weights in others)]).mean(dim=0)
+        if value.is_floating_point()
+        else value
+        for key, value in first.items()
+    }
 
 
 def take_weights(network: nn.Module, weights: dict[str, Tensor], *, place: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from clearscene.errors import TrainingError
 from clearscene.inspection.taxonomy import BY_NAME
@@ -182,10 +182,10 @@ class RunConfig(_Section):
     max_minutes: Positive | None = Field(default=None, description="The schedule ends by then, whatever is done.")
     batch_size: int = Field(default=16, ge=1, description="On each device.")
     accumulate: int = Field(default=1, ge=1, description="Batches that make one step.")
-    start_from: Path | None = Field(
-        default=None,
+    start_from: tuple[Path, ...] = Field(
+        default=(),
         description="A checkpoint of an earlier training: the network starts from its weights, but for some of the "
-        "last layers where these answer something else.",
+        "last layers where these answer something else. Or several of one network: it starts from their mean.",
     )
     start_share: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.0, description="Of the weights of `start_from` in those that are validated and kept."
@@ -203,9 +203,14 @@ class RunConfig(_Section):
     save_minutes: Positive = Field(default=5.0, description="Between checkpoints to resume from.")
     tensorboard: bool = True
 
+    @field_validator("start_from", mode="before")
+    @classmethod
+    def _one_or_several(cls, given: Any) -> Any:
+        return (given,) if isinstance(given, str | Path) else given or ()
+
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.start_share and self.start_from is None:
+        if self.start_share and not self.start_from:
             raise ValueError(f"start_share {self.start_share} is of the weights of start_from, which is not named")
         return self
 
@@ -260,14 +265,14 @@ def parse_config(values: Mapping[str, Any], *, place: str, folder: Path | None =
 def _anchored(config: TrainConfig, folder: Path) -> TrainConfig:
     """The config with absolute paths."""
     chips = tuple(entry.model_copy(update={"folder": folder / entry.folder}) for entry in config.data.chips)
-    weights, start = config.network.weights, config.run.start_from
+    weights, start = config.network.weights, tuple(folder / path for path in config.run.start_from)
     if weights not in ("imagenet", "none"):
         weights = str(folder / weights)
     return config.model_copy(
         update={
             "data": config.data.model_copy(update={"chips": chips}),
             "network": config.network.model_copy(update={"weights": weights}),
-            "run": config.run.model_copy(update={"start_from": start and folder / start}),
+            "run": config.run.model_copy(update={"start_from": start}),
         }
     )
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -14,12 +14,14 @@ from clearscene.atomic import replacing
 
 __all__ = ["Curve", "draw_curves", "draw_panel"]
 
-HEIGHT, WIDTH = 360, 560
-LEFT, RIGHT, TOP, BOTTOM = 60, 12, 30, 36
-"""Room around the plot for numbers and names, pixels."""
+HEIGHT, WIDTH = 360, 720
+LEFT, RIGHT, TOP, BOTTOM = 60, 180, 30, 36
+"""Room around the plot for numbers and, at its right, for the names of the curves; pixels."""
 COLORS = ((180, 119, 31), (14, 127, 255), (44, 160, 44), (40, 39, 214), (189, 103, 148), (75, 86, 140))
 """Blue, green, red as OpenCV wants them; they repeat."""
 INK, FAINT = (60, 60, 60), (225, 225, 225)
+CAP = 3
+"""Half the width of the line at the end of an interval, pixels."""
 
 Picture = NDArray[np.uint8]
 Row = dict[str, Any]
@@ -32,11 +34,18 @@ class Curve:
     name: str
     steps: Sequence[float]
     values: Sequence[float]
+    ends: Sequence[tuple[float, float]] = ()
+    """Of the interval of each value: least and most; empty without intervals."""
 
     def points(self) -> NDArray[np.float64]:
-        """(n, 2): step, value."""
-        pairs = [(s, v) for s, v in zip(self.steps, self.values, strict=True) if math.isfinite(v)]
-        return np.array(pairs, np.float64).reshape(-1, 2)
+        """(n, 4): step, value, least, most; without intervals the last two are the value."""
+        ends = self.ends or [(value, value) for value in self.values]
+        rows = [
+            (step, value, *end)
+            for step, value, end in zip(self.steps, self.values, ends, strict=True)
+            if math.isfinite(value)
+        ]
+        return np.array(rows, np.float64).reshape(-1, 4)
 
 
 def draw_curves(path: Path, rows: Sequence[Row], val_rows: Sequence[Row], *, monitor: str) -> None:
@@ -74,10 +83,12 @@ def _curve(rows: Sequence[Row], key: str, name: str) -> Curve:
     return Curve(name, [float(row["step"]) for row in chosen], [float(row[key]) for row in chosen])
 
 
-def draw_panel(title: str, curves: Sequence[Curve]) -> Picture:
-    """Curves over steps with axes and names, (HEIGHT, WIDTH, 3) in blue, green, red.
+def draw_panel(
+    title: str, curves: Sequence[Curve], *, axis: str = "step", first: float | None = 0.0, low: float | None = 0.0
+) -> Picture:
+    """Curves with axes and names, (HEIGHT, WIDTH, 3) in blue, green, red; `axis` is what the steps are.
 
-    The vertical axis starts at 0; without points the panel says so.
+    Axes begin at `first` and `low`, or before where points do; None: where points do. Without points the panel says so.
     """
     panel = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
     _write(panel, title, LEFT, 20, size=0.5)
@@ -85,36 +96,78 @@ def draw_panel(title: str, curves: Sequence[Curve]) -> Picture:
     if not known:
         _write(panel, "no numbers yet", WIDTH // 2 - 50, HEIGHT // 2)
         return panel
-    every = np.concatenate(known)
-    last = max(float(every[:, 0].max()), 1.0)
-    low, high = min(0.0, float(every[:, 1].min())), max(float(every[:, 1].max()), 1e-6)
-    _draw_axes(panel, last, low, high)
+    plot = _Plot.around(np.concatenate(known), first, low)
+    plot.draw_axes(panel, axis)
     for number, curve in enumerate(curves):
         color = COLORS[number % len(COLORS)]
-        points = curve.points()
-        cols = LEFT + points[:, 0] / last * (WIDTH - LEFT - RIGHT)
-        rows = HEIGHT - BOTTOM - (points[:, 1] - low) / (high - low) * (HEIGHT - TOP - BOTTOM)
-        line = np.rint(np.stack([cols, rows], axis=1) * 16).astype(np.int32)  # sixteenths of pixels
-        cv2.polylines(panel, [line[:, None]], False, color, 2, cv2.LINE_AA, 4)
-        if len(line) == 1:
-            cv2.circle(panel, (int(cols[0]), int(rows[0])), 3, color, -1, cv2.LINE_AA)
-        _write(panel, curve.name, WIDTH - RIGHT - 180, TOP + 14 + 16 * number, color=color)
+        plot.draw(panel, curve, color)
+        _write(panel, curve.name, WIDTH - RIGHT + 10, TOP + 14 + 16 * number, color=color)
     return panel
 
 
-def _draw_axes(panel: Picture, last: float, low: float, high: float) -> None:
-    """Lines and numbers at round values."""
+@dataclass(frozen=True)
+class _Plot:
+    """Where values lie in a panel."""
+
+    first: float
+    last: float
+    low: float
+    high: float
+
+    @classmethod
+    def around(cls, points: NDArray[np.float64], first: float | None, low: float | None) -> Self:
+        """The plot that shows all points (n, 4), ends of their intervals included."""
+        steps, values = points[:, 0], points[:, 1:]
+        left, bottom = (
+            float(part.min() if begin is None else min(begin, part.min()))
+            for part, begin in ((steps, first), (values, low))
+        )
+        return cls(left, _beyond(left, float(steps.max())), bottom, _beyond(bottom, float(values.max())))
+
+    def cols(self, steps: NDArray[np.float64] | float) -> NDArray[np.float64]:
+        """Columns of steps."""
+        return np.asarray(LEFT + (steps - self.first) / (self.last - self.first) * (WIDTH - LEFT - RIGHT))
+
+    def rows(self, values: NDArray[np.float64] | float) -> NDArray[np.float64]:
+        """Rows of values."""
+        return np.asarray(HEIGHT - BOTTOM - (values - self.low) / (self.high - self.low) * (HEIGHT - TOP - BOTTOM))
+
+    def draw(self, panel: Picture, curve: Curve, color: tuple[int, int, int]) -> None:
+        """One curve: its line, or the point that it is, and its intervals."""
+        points = curve.points()
+        cols, rows = self.cols(points[:, 0]), self.rows(points[:, 1:])
+        line = np.rint(np.stack([cols, rows[:, 0]], axis=1) * 16).astype(np.int32)  # sixteenths of pixels
+        cv2.polylines(panel, [line[:, None]], False, color, 2, cv2.LINE_AA, 4)
+        if len(line) == 1:
+            cv2.circle(panel, (int(cols[0]), int(rows[0, 0])), 3, color, -1, cv2.LINE_AA)
+        for col, least, most in np.rint(np.column_stack([cols, rows[:, 1:]])).astype(int) if curve.ends else ():
+            cv2.line(panel, (col, least), (col, most), color, 1)
+            for row in (least, most):
+                cv2.line(panel, (col - CAP, row), (col + CAP, row), color, 1)
+
+    def draw_axes(self, panel: Picture, axis: str) -> None:
+        """Lines and numbers at round values."""
+        for value in _round_values(self.low, self.high):
+            row = round(float(self.rows(value)))
+            cv2.line(panel, (LEFT, row), (WIDTH - RIGHT, row), FAINT, 1)
+            _write(panel, f"{value:g}", 8, row + 4)
+        for value in _round_values(self.first, self.last):
+            col = round(float(self.cols(value)))
+            cv2.line(panel, (col, TOP), (col, HEIGHT - BOTTOM), FAINT, 1)
+            _write(panel, f"{value:g}", col - 10, HEIGHT - BOTTOM + 16)
+        _write(panel, axis, WIDTH - RIGHT + 10, HEIGHT - BOTTOM + 16)
+
+
+def _beyond(low: float, high: float) -> float:
+    """`high`, or a little more than `low` where it is no more."""
+    return high if high > low else low + max(abs(low), 1.0) * 1e-6
+
+
+def _round_values(low: float, high: float) -> list[float]:
+    """About five round numbers within both."""
     step = _round_step((high - low) / 5)
-    for i in range(math.ceil(low / step), math.floor(high / step) + 1):
-        row = round(HEIGHT - BOTTOM - (i * step - low) / (high - low) * (HEIGHT - TOP - BOTTOM))
-        cv2.line(panel, (LEFT, row), (WIDTH - RIGHT, row), FAINT, 1)
-        _write(panel, f"{i * step:g}", 8, row + 4)
-    step = _round_step(last / 5)
-    for i in range(math.floor(last / step) + 1):
-        col = round(LEFT + i * step / last * (WIDTH - LEFT - RIGHT))
-        cv2.line(panel, (col, TOP), (col, HEIGHT - BOTTOM), FAINT, 1)
-        _write(panel, f"{i * step:g}", col - 10, HEIGHT - BOTTOM + 16)
-    _write(panel, "step", WIDTH - RIGHT - 30, HEIGHT - 6)
+    digits = max(0, -math.floor(math.log10(step)))
+    return [round(i * step, digits) for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
 def _round_step(about: float) -> float:

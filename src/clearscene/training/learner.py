@@ -3,7 +3,7 @@
 import copy
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from clearscene.errors import TrainingError
-from clearscene.training.checkpoint import read_checkpoint, take_fitting, take_weights
+from clearscene.training.checkpoint import mean_weights, take_fitting, take_weights
 from clearscene.training.chips import Batch
 from clearscene.training.config import TrainConfig
 from clearscene.training.device import Arithmetic, Team
@@ -52,7 +52,7 @@ class Learner:
         self.network = _on_device(build_network(spec), device)
         start = config.run.start_from
         share = config.run.start_share
-        if start is not None and (share or not is_resumed):
+        if start and (share or not is_resumed):
             self._start_from(start)
         self._start = {key: value.clone() for key, value in self.network.state_dict().items()} if share else None
         self.ema = Ema(self.network, copy.deepcopy(self.network), config.optimizer.ema_decay)
@@ -63,14 +63,14 @@ class Learner:
         self._mean = torch.tensor(config.network.mean, device=device)[None, :, None, None]
         self._std = torch.tensor(config.network.std, device=device)[None, :, None, None]
 
-    def _start_from(self, path: Path) -> None:
-        """Take over the weights of another training; all of them where a share of them is kept."""
-        weights = read_checkpoint(path)["weights"]
+    def _start_from(self, paths: Sequence[Path]) -> None:
+        """Take over the mean weights of other trainings; all of them where a share of them is kept."""
+        weights, place = mean_weights(paths), paths[0]
         if self.config.run.start_share:
-            take_weights(self.network, weights, place=path)
-        elif new := take_fitting(self.network, weights, place=path):
+            take_weights(self.network, weights, place=place)
+        elif new := take_fitting(self.network, weights, place=place):
             names = ", ".join(new[:4]) + (", ..." if len(new) > 4 else "")
-            logger.warning("Not in %s, so these start from random numbers: %s.", path, names)
+            logger.warning("Not in %s, so these start from random numbers: %s.", place, names)
 
     def prepare(self, batch: Batch) -> tuple[Tensor, Batch]:
         """The normalized image (n, band, h, w) on the device, and the rest there too."""
