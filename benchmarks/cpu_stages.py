@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from clearscene.inspection.constraint import sigmoid
-from clearscene.inspection.inspect import Inspector, inspect_scene, prepare
+from clearscene.inspection.inspect import inspect_scene
+from clearscene.inspection.inspector import Inspector, prepare
 from clearscene.inspection.options import InspectOptions
 from clearscene.inspection.taxonomy import BY_NAME, Group
 from clearscene.inspection.viewer import SceneViewer

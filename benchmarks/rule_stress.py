@@ -20,7 +20,8 @@ import numpy as np
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 
-from clearscene.inspection.inspect import Inspector, inspect_scene, prepare
+from clearscene.inspection.inspect import inspect_scene
+from clearscene.inspection.inspector import Inspector, prepare
 from clearscene.inspection.options import InspectOptions
 from clearscene.inspection.taxonomy import BY_NAME
 from table_text import Cell, Table, report

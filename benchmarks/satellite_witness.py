@@ -21,7 +21,8 @@ from affine import Affine
 from rasterio.errors import NotGeoreferencedWarning
 
 from clean_scenes import RECIPE, SATELLITE, images, landscape_of
-from clearscene.inspection.inspect import inspect_scene, prepare
+from clearscene.inspection.inspect import inspect_scene
+from clearscene.inspection.inspector import prepare
 from clearscene.inspection.options import InspectOptions
 from clearscene.inspection.taxonomy import parse_types
 from clearscene.models.model import Model

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from clearscene.inspection.inspect import inspect_scene, prepare
+from clearscene.inspection.inspect import inspect_scene
+from clearscene.inspection.inspector import prepare
 from clearscene.inspection.options import InspectOptions
 from clearscene.inspection.taxonomy import BY_NAME
 from clearscene.raster.scene import open_scene

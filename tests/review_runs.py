@@ -11,7 +11,8 @@ import numpy as np
 import shapely
 from rasterio.errors import NotGeoreferencedWarning
 
-from clearscene.inspection.inspect import inspect_scene, prepare
+from clearscene.inspection.inspect import inspect_scene
+from clearscene.inspection.inspector import prepare
 from clearscene.inspection.options import InspectOptions
 from clearscene.vector.geopackage import edit
 from tests.scenes import TRANSFORM, UTM, defective, write_scene

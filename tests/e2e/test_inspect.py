@@ -15,7 +15,8 @@ import rasterio
 import shapely
 from rasterio.crs import CRS
 
-from clearscene.inspection.inspect import inspect_scene, prepare
+from clearscene.inspection.inspect import inspect_scene
+from clearscene.inspection.inspector import prepare
 from clearscene.inspection.options import InspectOptions
 from clearscene.inspection.rescore import rescore
 from clearscene.inspection.result import Report
@@ -338,6 +339,22 @@ def test_units_are_scored(tmp_path):
     assert all(f.unit for f in report.findings)
 
 
+def test_a_scale_shows_reflectance_as_metadata_would(tmp_path):
+    """The stretch is that of reflectance, the same as by the file's own scale; the report records it."""
+    data = ground(120, 130).astype(np.uint16) * 40 + 1000
+    plain, told = (write_scene(tmp_path / f"{name}.tif", data) for name in ("plain", "told"))
+    with rasterio.open(told, "r+") as dataset:
+        dataset.scales, dataset.offsets = [0.0001] * 3, [-0.1] * 3
+    clearscene("inspect", told, "--out", tmp_path / "out", check=0)
+    clearscene("inspect", plain, "--out", tmp_path / "out", "--scale", 0.0001, "--offset", -0.1, check=0)
+    named, known = (report_of(tmp_path / "out" / name) for name in ("plain", "told"))
+    assert named.scene.stretch == known.scene.stretch
+    assert named.scene.stretch["method"] == "reflectance"
+    assert named.options == {"scale": "0.0001", "offset": "-0.1", "standard": "gbt24356"}
+    other = clearscene("inspect", plain, "--out", tmp_path / "out", check=0)
+    assert "other options" in other.stderr
+
+
 def test_chinese_report(tmp_path):
     scene = write_scene(tmp_path / "s.tif", defective().data)
     clearscene("inspect", scene, "--out", tmp_path / "out", "--lang", "zh", check=0)
@@ -359,6 +376,9 @@ def test_chinese_report(tmp_path):
         (["--lang", "fr"], "fr"),
         (["--device", "tpu"], "tpu"),
         (["--model", "nowhere"], "nowhere"),
+        (["--scale", "-2"], "--scale -2.0"),
+        (["--offset", "0.5"], "--offset 0.5 goes with a --scale"),
+        (["--scale", "0.0001"], "the brightest value of"),
     ],
 )
 def test_a_wrong_option_names_its_value(tmp_path, words, said):

@@ -15,7 +15,7 @@ import shapely
 from clearscene.errors import OutputError
 from clearscene.inspection import pdf
 from clearscene.inspection.batch import write_index
-from clearscene.inspection.inspect import prepare
+from clearscene.inspection.inspector import prepare
 from clearscene.inspection.options import InspectOptions
 from clearscene.inspection.rescore import rescore
 from clearscene.inspection.result import Report

@@ -10,7 +10,7 @@ from rich.table import Table
 from clearscene.cli.console import table_console
 from clearscene.cli.progress import SceneProgress
 from clearscene.cli.summary import print_batch
-from clearscene.inspection.inspect import prepare
+from clearscene.inspection.inspector import prepare
 from clearscene.inspection.options import InspectOptions, Lang
 from clearscene.inspection.result import Report
 from clearscene.inspection.run import inspect_batch

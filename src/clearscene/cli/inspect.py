@@ -12,7 +12,7 @@ from clearscene.cli.progress import SceneProgress, interruptible
 from clearscene.cli.summary import print_batch
 from clearscene.inspection.batch import collect, write_index
 from clearscene.inspection.inputs import find_scenes
-from clearscene.inspection.inspect import prepare
+from clearscene.inspection.inspector import prepare
 from clearscene.inspection.options import InspectOptions, Lang
 from clearscene.inspection.run import SceneResult, inspect_batch
 from clearscene.inspection.taxonomy import parse_types
@@ -29,6 +29,8 @@ def command(  # an option of the command line is a parameter here: there is no s
     out: ask.Out = Path("out"),
     types: ask.Types = "",
     bands: ask.Bands = "",
+    scale: ask.Scale = _DEFAULT.scale,
+    offset: ask.Offset = _DEFAULT.offset,
     aoi: ask.Aoi = _DEFAULT.aoi,
     ignore: ask.Ignore = _DEFAULT.ignore,
     model: ask.Model = _DEFAULT.model,
@@ -57,6 +59,8 @@ def command(  # an option of the command line is a parameter here: there is no s
     options = InspectOptions(
         types=parse_types(types),
         bands=parse_bands(bands) if bands else None,
+        scale=scale,
+        offset=offset,
         standard=standard,
         model=model,
         satellite=satellite,

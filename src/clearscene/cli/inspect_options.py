@@ -11,8 +11,8 @@ from clearscene.inspection import options
 
 __all__ = [
     "Aoi", "Bands", "Confidence", "Device", "Encoding", "FailUnder", "Formats", "Ignore", "Lang", "MemoryLimit",
-    "MissingMode", "Model", "Out", "Overwrite", "Pdf", "Quiet", "Satellite", "Scenes", "Standard", "StripeMode",
-    "Types", "Units", "Workers",
+    "MissingMode", "Model", "Offset", "Out", "Overwrite", "Pdf", "Quiet", "Satellite", "Scale", "Scenes", "Standard",
+    "StripeMode", "Types", "Units", "Workers",
 ]  # fmt: skip
 
 _select = partial(option, panel="What to inspect")
@@ -27,6 +27,8 @@ Scenes = Annotated[
 
 Types = Annotated[str, _select("Types to look for (cloud,stripe or 1,9) or to leave out (-cloud).")]
 Bands = Annotated[str, _select("Bands by name, such as red=1,green=2,blue=3.")]
+Scale = Annotated[float | None, _select("Reflectance is value * scale + offset, where metadata do not say it.")]
+Offset = Annotated[float, _select("See --scale.")]
 Aoi = Annotated[Path | None, _select("Polygons: inspect only inside them.")]
 Ignore = Annotated[Path | None, _select("Polygons of known-good areas: leave them out.")]
 

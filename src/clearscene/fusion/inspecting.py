@@ -6,7 +6,8 @@ from pathlib import Path
 from clearscene.errors import ClearsceneError
 from clearscene.fusion.options import FuseOptions
 from clearscene.fusion.result import FuseReport
-from clearscene.inspection.inspect import Inspector, inspect_scene, prepare
+from clearscene.inspection.inspect import inspect_scene
+from clearscene.inspection.inspector import Inspector, prepare
 from clearscene.inspection.options import InspectOptions
 
 __all__ = ["inspect_all", "inspection_folder"]

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from clearscene.inspection.inspect import Progress, inspect_scene, prepare, silent
+from clearscene.inspection.inspect import Progress, inspect_scene, silent
+from clearscene.inspection.inspector import prepare
 from clearscene.inspection.options import InspectOptions
 from clearscene.inspection.result import Report
 

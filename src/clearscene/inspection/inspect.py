@@ -9,121 +9,44 @@ from functools import cached_property
 from pathlib import Path
 from uuid import uuid4
 
-from affine import Affine
-from rasterio.crs import CRS
-
 from clearscene import __version__
-from clearscene.errors import ClearsceneError, OptionError, OutputError
-from clearscene.grid import Grid
+from clearscene.errors import ClearsceneError, OutputError
 from clearscene.inspection.charging import Extent, Rest
 from clearscene.inspection.clean import Regions, clean, without_lost
 from clearscene.inspection.describe import (
     count_pixels,
     describe_rule,
-    describe_scene,
     describe_unreadable,
     types_left_out,
     unreadable_scene,
 )
 from clearscene.inspection.detect import Detection, detect, fitting_workers
 from clearscene.inspection.findings import Drawn, list_findings, undrawn_centers
-from clearscene.inspection.learned import Learned, detect_by_model, load_model, model_types
-from clearscene.inspection.options import InspectOptions
+from clearscene.inspection.inspector import Inspector, Lookers
+from clearscene.inspection.learned import Learned, detect_by_model
 from clearscene.inspection.outputs import write_class_map, write_class_style, write_confidence, write_polygons
 from clearscene.inspection.pdf import write_pdf
 from clearscene.inspection.quicklook import Pictures, make_pictures
 from clearscene.inspection.report import write_json, write_report
-from clearscene.inspection.report_texts import say
-from clearscene.inspection.result import Detector, Report, SceneInfo, Timing
+from clearscene.inspection.result import Detector, Report, Timing
 from clearscene.inspection.run_folder import STANDARD_NAME, remember_shapes
-from clearscene.inspection.satellite import CloudWitness, add_clouds, load_witness
+from clearscene.inspection.satellite import add_clouds
 from clearscene.inspection.scoring import judge_readability, score_findings, type_penalties
 from clearscene.inspection.seams import SceneSearch, searches_for
-from clearscene.inspection.standard import Standard, load_standard, standard_text
+from clearscene.inspection.standard import standard_text
 from clearscene.inspection.summary import summarize
-from clearscene.inspection.taxonomy import BY_ID, BY_NAME, DefectType, Group
+from clearscene.inspection.taxonomy import BY_ID, BY_NAME, Group
 from clearscene.inspection.units import Unit, count_inspected, parse_units, rest_by_unit, score_units, units_of_centers
 from clearscene.inspection.viewer import SceneViewer
-from clearscene.models.model import Model
 from clearscene.raster.scene import Scene, open_scene
-from clearscene.raster.sensors.placing import pixel_size_m
-from clearscene.rules.misalignment import MisalignmentRule
-from clearscene.rules.missing import MissingRule
-from clearscene.rules.rule import Rule
-from clearscene.rules.seam import SeamRule
-from clearscene.rules.stripe import StripeRule
 from clearscene.runs import Runs
 from clearscene.timing import Stopwatch, peak_memory_mb
 from clearscene.vector.aoi import Areas, load_areas
 
-__all__ = ["Inspector", "Progress", "inspect_scene", "prepare", "silent"]
+__all__ = ["Progress", "inspect_scene", "silent"]
 
 Progress = Callable[[str, float], None]
 """Called with the name of the stage and how much of it is done, 0 to 1."""
-
-
-@dataclass(frozen=True)
-class Inspector:
-    """What an inspection needs besides the scene: made once, used for every scene of a batch."""
-
-    options: InspectOptions
-    standard: Standard
-    rules: dict[str, Rule]
-    """By the name of the type that the rule finds."""
-    seams: tuple[SeamRule | MisalignmentRule, ...]
-    """Look at the whole scene, each unless the model finds the same; those that are wanted."""
-    model: Model | None
-    """For the region and boundary types; None if no model is installed or none is needed."""
-    learned_types: tuple[DefectType, ...]
-    """What the model is asked for."""
-    witness: CloudWitness | None = None
-    """Looks for clouds and shadows of satellite images too; None if it is not wanted or not there."""
-
-    def lacks_witness(self, done: Report) -> bool:
-        """True if a scene of colors was inspected without the model for cloud masks, which would look at it now."""
-        looked = {d.name for d in done.detectors if d.kind == "model"}
-        if self.witness is None or not looked or f"model:{self.witness.name}" in looked:
-            return False
-        scene = done.scene
-        crs = CRS.from_user_input(scene.crs) if scene.crs else None
-        return self.witness.fits(Grid(scene.height, scene.width, Affine(*scene.transform), crs))
-
-    @property
-    def model_versions(self) -> dict[str, str]:
-        """Version by the name of a model."""
-        own = {} if self.model is None else {self.model.manifest.name: self.model.manifest.version}
-        return own if self.witness is None else {**own, **self.witness.versions}
-
-
-def prepare(options: InspectOptions) -> Inspector:
-    """Load the standard and the detectors, so that every mistake in the options shows before work starts.
-
-    Raises:
-        StandardError: The standard is wrong.
-        ModelError: The model is broken.
-        OptionError: No detector can find any of the types that are wanted.
-    """
-    every: tuple[Rule, ...] = (StripeRule(mode=options.stripe_mode), MissingRule(mode=options.missing_mode))
-    wanted = {defect.name for defect in options.types}
-    standard, model = load_standard(options.standard), load_model(options)
-    rules = {rule.name: rule for rule in every if rule.name in wanted}
-    learned_types = model_types(model, options.types)
-    seams = tuple(rule for rule in (SeamRule(), MisalignmentRule()) if rule.name in wanted)
-    witness = load_witness(options)
-    if not rules and not seams and not learned_types and witness is None:
-        raise OptionError(
-            f"Nothing here can find {', '.join(sorted(wanted))}.",
-            hint="Name a model that can with --model, or leave --types out; `clearscene models` lists what is there.",
-        )
-    return Inspector(
-        options=options,
-        standard=standard,
-        rules=rules,
-        seams=seams,
-        model=model,
-        learned_types=learned_types,
-        witness=witness,
-    )
 
 
 def silent(stage: str, share: float) -> None:
@@ -154,20 +77,26 @@ class _Job:
     watch: Stopwatch
 
     @cached_property
+    def lookers(self) -> Lookers:
+        """Who looks at the scene."""
+        return Lookers(self.scene, self.inspector)
+
+    @cached_property
     def searches(self) -> tuple[SceneSearch, ...]:
         """The searches for seams."""
-        return searches_for(self._seam_rules(), self.scene.grid, n_bands=len(self._shown_bands()))
-
-    def _seam_rules(self) -> list[SeamRule | MisalignmentRule]:
-        by_model = self._detectors_by_model()
-        return [rule for rule in self.inspector.seams if BY_NAME[rule.name].id not in by_model]
+        return searches_for(self.lookers.seam_rules, self.scene.grid, n_bands=len(self.lookers.shown_bands))
 
     def run(self) -> Report:
         """All stages; the report is that of `report.json`."""
         options = self.inspector.options
         with self._stage("scan"):
             units = parse_units(options.units, self.scene.grid) if options.units else []
-            viewer = SceneViewer(self.scene, aoi=self._areas(options.aoi), ignore=self._areas(options.ignore))
+            viewer = SceneViewer(
+                self.scene,
+                aoi=self._areas(options.aoi),
+                ignore=self._areas(options.ignore),
+                reflectance=options.reflectance,
+            )
         with self._stage("detect"):
             detection = detect(
                 viewer,
@@ -204,48 +133,15 @@ class _Job:
     def _areas(self, path: Path | None) -> Areas | None:
         return None if path is None else load_areas(path, self.scene.grid)
 
-    def _detectors_by_model(self) -> dict[int, str]:
-        """The types that models find in this scene: none if the scene lacks the bands they read."""
-        model, witness = self.inspector.model, self._witness
-        found = {}
-        if model is not None and not self._lacking_bands():
-            found = {t.id: f"model:{model.manifest.name}" for t in self.inspector.learned_types}
-        if witness is not None:
-            for kind in witness.types:
-                found[kind.id] = " + ".join([*([found[kind.id]] if kind.id in found else []), f"model:{witness.name}"])
-        return found
-
-    @property
-    def _witness(self) -> CloudWitness | None:
-        """Who looks for clouds and shadows once more, if this is the scene of a satellite."""
-        witness = self.inspector.witness
-        return witness if witness and self.scene.is_color and witness.fits(self.scene.grid) else None
-
-    def _lacking_bands(self) -> tuple[str, ...]:
-        """The bands that the model reads, if the scene cannot show them all."""
-        model = self.inspector.model
-        if model is None or tuple(model.manifest.input.bands) == self._shown_bands():
-            return ()
-        return tuple(model.manifest.input.bands)
-
-    def _silent(self) -> tuple[str, ...]:
-        """Types that the model answers for, but did not learn well enough to be asked."""
-        screen = self.inspector.model.manifest.screen if self.inspector.model else None
-        return screen.silent if screen else ()
-
-    def _shown_bands(self) -> tuple[str, ...]:
-        """Names of the bands that detectors see: red, green and blue, or one gray."""
-        return ("red", "green", "blue") if self.scene.is_color else ("gray",)
-
     def _detectors(self) -> dict[int, str]:
         """Who finds each type in this scene, by type id; a type that is not in it is not inspected."""
         rules = {BY_NAME[name].id: f"rule:{name}" for name in self.inspector.rules}
-        return rules | {BY_NAME[s.type_name].id: s.detector for s in self.searches} | self._detectors_by_model()
+        return rules | {BY_NAME[s.type_name].id: s.detector for s in self.searches} | self.lookers.by_model
 
     def _learn(self, viewer: SceneViewer, inspected: Runs) -> Learned:
         """What models find; nothing where there is none, or nothing they could find is wanted."""
-        learned, model, witness = Learned({}, []), self.inspector.model, self._witness
-        if model is not None and self.inspector.learned_types and not self._lacking_bands():
+        learned, model, witness = Learned({}, []), self.lookers.model, self.lookers.witness
+        if model is not None:
             with self._stage("model"):
                 learned = detect_by_model(
                     viewer, model, self.inspector.options, progress=lambda share: self.progress("model", share)
@@ -316,7 +212,7 @@ class _Job:
         return Report(
             clearscene_version=__version__,
             created=datetime.now(UTC),
-            scene=self._described(viewer),
+            scene=self.lookers.described(viewer),
             pixels=pixels,
             lang=self.inspector.options.lang,
             options=self.inspector.options.record(),
@@ -328,9 +224,9 @@ class _Job:
                 not_inspected=types_left_out(
                     self.inspector.options.types,
                     self._detectors(),
-                    needs_bands=self._lacking_bands(),
-                    silent=self._silent(),
-                    too_small={rule.name: rule.shortest for rule in self._seam_rules()},
+                    needs_bands=self.lookers.lacking_bands,
+                    silent=self.lookers.silent,
+                    too_small={rule.name: rule.shortest for rule in self.lookers.seam_rules},
                 ),
                 inspected=extent,
             ),
@@ -339,20 +235,6 @@ class _Job:
             not_inspected=[describe_unreadable(window, reason) for window, reason in detection.unreadable],
             timing=Timing(seconds=0, seconds_per_mpx=0, peak_memory_mb=0, workers=1),
         )
-
-    def _described(self, viewer: SceneViewer) -> SceneInfo:
-        """The facts of the scene, with what to know about how the models fit it."""
-        info, model, witness = describe_scene(self.scene, viewer), self.inspector.model, self.inspector.witness
-        size, notes = pixel_size_m(self.scene.grid), [*info.notes]
-        if not self.scene.is_color or not self._detectors_by_model():
-            return info
-        if size is None and witness is not None and not witness.is_asked:
-            notes.append(say("size_unknown"))
-        limits = model.manifest.input.ground_sample_distance_m if model is not None else None
-        if size is not None and limits is not None and not limits[0] * 0.9 <= max(size) <= limits[1] * 1.1:
-            low, high = (f"{limit:g}" for limit in limits)
-            notes.append(say("pixel_range", f"{max(size):.3g}", low, high, model.manifest.name if model else ""))
-        return info.model_copy(update={"notes": notes})
 
     def _describe_detectors(self, learned: Learned) -> list[Detector]:
         detectors = [describe_rule(rule) for rule in self.inspector.rules.values()]

@@ -1,5 +1,6 @@
 """What a user can choose for an inspection, checked before a scene is read."""
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,10 @@ class InspectOptions:
     """What to look for."""
     bands: Mapping[str, int] | None = None
     """Common name to 1-based band, where the file does not say."""
+    scale: float | None = None
+    """Reflectance is value * `scale` + `offset`; None: as the file's metadata say, if they do."""
+    offset: float = 0.0
+    """Goes with `scale`."""
     standard: str = "gbt24356"
     """Name of a shipped standard, or path of a TOML file."""
     model: Path | None = None
@@ -63,6 +68,11 @@ class InspectOptions:
     max_crops: int = 60
     """Findings that are pictured in the report."""
 
+    @property
+    def reflectance(self) -> tuple[float, float] | None:
+        """Scale and offset, if they are given."""
+        return None if self.scale is None else (self.scale, self.offset)
+
     def record(self) -> dict[str, str]:
         """What bears on the findings and the score, by the name of the option; defaults are left out.
 
@@ -71,6 +81,8 @@ class InspectOptions:
         told = {
             "types": "" if self.types == TYPES else ",".join(t.name for t in self.types),
             "bands": ",".join(f"{name}={band}" for name, band in (self.bands or {}).items()),
+            "scale": "" if self.scale is None else f"{self.scale:g}",
+            "offset": f"{self.offset:g}" if self.offset else "",
             "standard": self.standard,
             "model": "" if self.model is None else str(self.model),
             "satellite": "" if self.satellite is None else ("yes" if self.satellite else "no"),
@@ -90,6 +102,10 @@ class InspectOptions:
         _among("--encoding", self.encoding, ("UTF-8", "GBK"))
         for name in self.formats:
             _among("--format", name, FORMATS)
+        if self.scale is not None and not 0 < self.scale < math.inf:
+            raise OptionError(f"--scale {self.scale} is not greater than 0.", hint="0.0001 is that of Sentinel-2.")
+        if not math.isfinite(self.offset) or (self.offset and self.scale is None):
+            raise OptionError(f"--offset {self.offset} goes with a --scale.", hint="Name both, or neither.")
         if self.workers < 1:
             raise OptionError(f"--workers {self.workers} is less than 1.")
         if self.memory_limit_mb < 500:

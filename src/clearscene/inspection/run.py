@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from clearscene.batch import Failure, file_state, scene_name, what_changed
 from clearscene.errors import ClearsceneError, OutputError
 from clearscene.inspection.inputs import result_folders
-from clearscene.inspection.inspect import Inspector, inspect_scene
+from clearscene.inspection.inspect import inspect_scene
+from clearscene.inspection.inspector import Inspector
 from clearscene.inspection.result import Report
 
 __all__ = ["BatchProgress", "SceneResult", "inspect_batch"]

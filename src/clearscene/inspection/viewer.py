@@ -45,14 +45,26 @@ class Look:
 class SceneViewer:
     """Reads windows of one scene for detectors, from any thread.
 
+    `reflectance` is the scale and offset from stored values to it, where the user names them.
+
     Law: a pixel looks the same in every window that holds it.
+
+    Raises:
+        OptionError: `reflectance` cannot be that of the scene.
     """
 
-    def __init__(self, scene: Scene, *, aoi: Areas | None = None, ignore: Areas | None = None) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        *,
+        aoi: Areas | None = None,
+        ignore: Areas | None = None,
+        reflectance: tuple[float, float] | None = None,
+    ) -> None:
         self.scene = scene
         self._aoi, self._ignore = aoi, ignore
         self.collar: Collar = scan_collar(scene)
-        self.stretch: Stretch = scene_stretch(scene, collar_mask=self.collar.mask)
+        self.stretch: Stretch = scene_stretch(scene, collar_mask=self.collar.mask, reflectance=reflectance)
 
     def look(self, window: Window, halo: int) -> Look:
         """Read a window with `halo` pixels around it, as far as the scene goes."""

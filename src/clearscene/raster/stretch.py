@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
+from clearscene.errors import OptionError
 from clearscene.raster.scene import Scene
 
 __all__ = ["REFLECTANCE_WHITE", "Stretch", "reflectance_line", "scene_stretch"]
@@ -78,15 +79,26 @@ class Stretch:
         return shown
 
 
-def scene_stretch(scene: Scene, *, collar_mask: Callable[[Window], NDArray[np.bool_]] | None = None) -> Stretch:
+def scene_stretch(
+    scene: Scene,
+    *,
+    collar_mask: Callable[[Window], NDArray[np.bool_]] | None = None,
+    reflectance: tuple[float, float] | None = None,
+) -> Stretch:
     """The stretch of a scene, always the same for the same file.
 
-    8 bits stay untouched. Where metadata say how values become reflectance (scale and offset, a
-    unit, Sentinel-2's product tags), reflectance 0 to 0.3558 is shown, so that clouds do not darken
-    the land. Otherwise percentiles 0.5 to 99.5 of the valid pixels, all display bands together, so
-    that colors keep their balance; `collar_mask` gives (row, col), True where a pixel does not count.
-    Reads at most 4.2 Mpx.
+    `reflectance`, a scale and an offset, goes before all else. 8 bits stay untouched. Where metadata
+    say how values become reflectance (scale and offset, a unit, Sentinel-2's product tags),
+    reflectance 0 to 0.3558 is shown, so that clouds do not darken the land. Otherwise percentiles 0.5
+    to 99.5 of the valid pixels, all display bands together, so that colors keep their balance;
+    `collar_mask` gives (row, col), True where a pixel does not count. Reads at most 4.2 Mpx.
+
+    Raises:
+        OptionError: By `reflectance` even the brightest value that the file can hold is dark.
     """
+    if reflectance is not None:
+        _check_bright(scene, *reflectance)
+        return Stretch("reflectance", *_shown_range(*reflectance), scene.dtype)
     if scene.dtype == "uint8" and scene.white == 255:
         return Stretch("none", 0.0, 255.0, scene.dtype)
     if scene.dtype == "uint8":
@@ -104,10 +116,24 @@ def scene_stretch(scene: Scene, *, collar_mask: Callable[[Window], NDArray[np.bo
 def _reflectance_range(scene: Scene) -> tuple[float, float] | None:
     """Stored values of reflectance 0 and of `REFLECTANCE_WHITE`, if metadata give them."""
     line = reflectance_line(scene)
-    if line is None:
-        return None
-    factor, offset = line
+    return None if line is None else _shown_range(*line)
+
+
+def _shown_range(factor: float, offset: float) -> tuple[float, float]:
+    """Stored values that are shown as black and as white."""
     return -offset / factor, (REFLECTANCE_WHITE - offset) / factor
+
+
+def _check_bright(scene: Scene, factor: float, offset: float) -> None:
+    if np.dtype(scene.dtype).kind == "f":
+        return
+    brightest = factor * scene.white + offset
+    if brightest < REFLECTANCE_WHITE:
+        raise OptionError(
+            f"--scale {factor:g} makes the brightest value of {scene.path}, {scene.white:g}, a reflectance of"
+            f" {brightest:.3g}: all would be dark.",
+            hint="Leave --scale out for pictures of 8 bits; that of Sentinel-2 and Landsat's values is 0.0001 or so.",
+        )
 
 
 def reflectance_line(scene: Scene) -> tuple[float, float] | None:
