@@ -18,6 +18,7 @@ from clearscene.errors import MissingExtraError, TrainingError  # noqa: E402  # 
 from clearscene.synth.chip_set import ChipSet  # noqa: E402
 from clearscene.training.checkpoint import load_checkpoint, read_checkpoint, write_checkpoint  # noqa: E402
 from clearscene.training.config import load_config  # noqa: E402
+from clearscene.training.curves import HEIGHT, WIDTH  # noqa: E402
 from clearscene.training.learner import Learner  # noqa: E402
 from clearscene.training.run import train  # noqa: E402
 from clearscene.training.torch_ready import mend_torchvision  # noqa: E402
@@ -102,7 +103,7 @@ def test_tables_and_curves_show_the_course(done):
     assert [row["step"] for row in rows(done / "val.csv")] == ["4", "8"]
     assert "iou_cloud" in rows(done / "val.csv")[0]
     picture = cv2.imread(str(done / "curves.png"))
-    assert picture.shape == (360, 3 * 560, 3)
+    assert picture.shape == (HEIGHT, 3 * WIDTH, 3)
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 20
 
 

@@ -137,6 +137,22 @@ def test_odd_sizes(height: int, width: int) -> None:
     assert (pictures.crops[3][5, 5] == 128).all()  # beyond the scene
 
 
+@pytest.mark.parametrize("corner", [(0, 0), (496, 596)])
+def test_a_finding_at_the_edge_has_its_surroundings(corner: tuple[int, int]) -> None:
+    """The crop is moved into the scene: no gray beyond its edge, and the finding lies where it is drawn."""
+    row, col = corner
+    scene = np.full((1, 500, 600), 60, np.uint8)
+    scene[:, row : row + 4, col : col + 4] = 250
+    report = _small(samples.report(), 500, 600)
+    one = samples.findings()[2].model_copy(update={"bounds_px": (col, row, col + 4, row + 4)})
+    report = report.model_copy(update={"findings": [one]})
+    crop = make_pictures(report, {3: shapely.box(col, row, col + 4, row + 4)}, samples.reader(scene)).crops[3]
+    assert not (crop == 128).all(axis=2).any()
+    found = np.argwhere((crop == 250).all(axis=2))
+    assert len(found) == (4 * 10) ** 2
+    assert tuple(found.min(0)) == ((0, 0) if row == 0 else (380, 380))
+
+
 def test_unreadable_blocks_are_hatched_and_the_rest_is_shown() -> None:
     scene = samples.pixels()
     good = samples.reader(scene)

@@ -1,6 +1,7 @@
 """`clearscene train CONFIG`: train a network on chips."""
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -76,16 +77,15 @@ class Screen:
             disable=is_quiet or not console.is_terminal,
         )
         self._task = self._progress.add_task("reading the chips", total=1.0)
-        self._stop = Stopping()
+        self._stop, self._life = Stopping(), ExitStack()
 
     def __enter__(self) -> "Screen":
-        self._stop.__enter__()
-        self._progress.start()
+        self._life.enter_context(self._stop)
+        self._life.enter_context(self._progress)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-        self._stop.__exit__()
+        self._life.close()
 
     @property
     def stop_requested(self) -> bool:

@@ -74,8 +74,12 @@ def _odd_one(
 
 def _unlike(message: str, odd: FuseImage, *, hint: str, may_go: bool) -> SceneError:
     """What to raise for an image that is unlike the others; it may go if they are the majority."""
-    error = SceneError(message, hint=hint)
-    return ImageError.of(error, odd.path) if may_go else error
+    if may_go:
+        return ImageError.of(SceneError(message, hint=hint), odd.path)
+    return SceneError(
+        message,
+        hint=f"{hint} Most of the images are not alike, so that --on-error skip cannot tell which to leave out.",
+    )
 
 
 def _bands(images: Sequence[FuseImage], use: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:

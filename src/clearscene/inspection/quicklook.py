@@ -97,7 +97,7 @@ def make_pictures(
     crops: dict[int, Image] = {}
     scales: dict[int, ScaleBar] = {}
     for finding in _choose(drawn, limit):
-        frame = _frame(finding)
+        frame = _frame(finding, report.scene)
         base = _read_frame(frame, report.scene, read_rgb)
         if base is None:
             continue
@@ -208,13 +208,23 @@ def _choose(findings: Sequence[Finding], limit: int) -> list[Finding]:
     return rank((early + late)[:limit])
 
 
-def _frame(finding: Finding) -> _Frame:
-    """A frame around the finding, enlarged by a whole factor if small, reduced if larger than a crop."""
+def _frame(finding: Finding, scene: SceneInfo) -> _Frame:
+    """A frame around the finding, enlarged by a whole factor if small, reduced if larger than a crop.
+
+    It lies inside the scene where it fits, else in its middle.
+    """
     left, top, right, bottom = finding.bounds_px
     need = max(right - left, bottom - top) / CROP_SIZE * CROP_CONTEXT
     zoom = next((float(z) for z in CROP_ZOOMS if need * z <= 1), 1 / max(need, 1))
     size = math.ceil(CROP_SIZE / zoom)
-    return _Frame((top + bottom - size) // 2, (left + right - size) // 2, size, zoom)
+    row = _inside((top + bottom - size) // 2, size, scene.height)
+    col = _inside((left + right - size) // 2, size, scene.width)
+    return _Frame(row, col, size, zoom)
+
+
+def _inside(start: int, size: int, length: int) -> int:
+    """Where a frame of `size` begins along a side of `length`: moved inside, or centered where it does not fit."""
+    return min(max(start, 0), length - size) if size <= length else (length - size) // 2
 
 
 def _read_frame(frame: _Frame, scene: SceneInfo, read_rgb: ReadRgb) -> NDArray[np.uint8] | None:
