@@ -1,6 +1,7 @@
-"""A checkpoint to go on training from, out of a model folder for cloud masks, whose own checkpoint is not kept.
+"""A checkpoint to go on training from, out of a model folder, whose own checkpoint is not kept.
 
-    python scripts/mask_checkpoint.py src/clearscene/weights/cloud-rgbn recipes/cloud-rgbn.toml CHIPS OUT.pt
+    python scripts/model_checkpoint.py src/clearscene/weights/cloud-rgbn recipes/cloud-rgbn.toml CHIPS OUT.pt
+    python scripts/model_checkpoint.py src/clearscene/weights/defects recipes/inspection.toml CHIPS OUT.pt
 
 An export folds each batch normalization into its convolution. Here they are taken apart again: the statistics are
 those of some training chips of CHIPS, and scale and shift are what makes the network answer as the folder does, which
@@ -8,6 +9,7 @@ is checked. Weights of the folder are float16, so that the checkpoint is theirs 
 """
 
 import argparse
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -16,28 +18,37 @@ import torch
 from torch import Tensor, nn
 
 from clearscene.models.session import load_graph
-from clearscene.synth.chip_set import ChipSet
 from clearscene.training.checkpoint import write_checkpoint
-from clearscene.training.chips import Chip
-from clearscene.training.config import load_config
-from clearscene.training.mask_chips import read_mask_chip
-from clearscene.training.networks.build import build_network
+from clearscene.training.config import TrainConfig, load_config
+from clearscene.training.course import batches_of, open_sets, train_loader
+from clearscene.training.device import Team
+from clearscene.training.learner import Learner
+from clearscene.training.networks.contract import Answers
 
-N_CHIPS = 96
+N_BATCHES = 6
 MOST_DIFFERENT = 1e-2
 """Logits."""
+GRAPHS = ("screen.onnx", "model.onnx")
+"""In the order in which they run; a model that does not screen lacks the first."""
+TILE = 512
 
 Pairs = list[tuple[nn.Conv2d, nn.BatchNorm2d | None]]
 
 
-def folded(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Weights and biases of the convolutions of a graph, in the order in which they run."""
+def values_of(path: Path) -> dict[str, np.ndarray]:
+    """The numbers of a graph by name, as float32; also by the name that a cast gives them."""
     graph = onnx.load(path).graph
     values = {one.name: onnx.numpy_helper.to_array(one).astype(np.float32) for one in graph.initializer}
     for node in graph.node:
         if node.op_type == "Cast" and node.input[0] in values:
             values[node.output[0]] = values[node.input[0]]
-    return [(values[n.input[1]], values[n.input[2]]) for n in graph.node if n.op_type == "Conv"]
+    return values
+
+
+def folded(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Weights and biases of the convolutions of a graph, in the order in which they run."""
+    values = values_of(path)
+    return [(values[n.input[1]], values[n.input[2]]) for n in onnx.load(path).graph.node if n.op_type == "Conv"]
 
 
 def in_order(network: nn.Module, image: Tensor) -> Pairs:
@@ -101,15 +112,36 @@ def unfold(network: nn.Module, pairs: Pairs, images: list[Tensor]) -> None:
             norm.bias.add_(mean)
 
 
-def chip_images(folder: Path) -> list[Tensor]:
-    """Batches of training chips as the network sees them, every second one without near infrared."""
-    chips = ChipSet.open(folder)
-    records = chips.records("train")
-    drawn = records[:: max(1, len(records) // N_CHIPS)][:N_CHIPS]
-    images = [read_mask_chip(Chip(chips, record)).image() for record in drawn]
-    for image in images[1::2]:
-        image[3] = 0
-    return [torch.from_numpy(np.stack(images[i : i + 8])) for i in range(0, len(images), 8)]
+@torch.no_grad()
+def take_others(network: nn.Module, values: dict[str, np.ndarray]) -> None:
+    """Put in what belongs to no convolution and kept its name, such as scale and shift of the screen."""
+    for name, parameter in network.named_parameters():
+        if parameter.ndim == 1 and f"network.{name}" in values and not name.endswith(".bias"):
+            parameter.copy_(torch.from_numpy(values[f"network.{name}"].copy()))
+
+
+def chip_images(config: TrainConfig, learner: Learner) -> list[Tensor]:
+    """Batches of training chips as the network sees them."""
+    sets = open_sets(config.data, config.network)
+    loader, _ = train_loader(sets, config, start=0, rank=0, world=1)
+    return [learner.prepare(batch)[0] for batch in itertools.islice(batches_of(loader), N_BATCHES)]
+
+
+def answers_of(folder: Path, image: np.ndarray) -> dict[str, np.ndarray]:
+    """What the graphs of a folder say of images of a tile's size, by the name of the answer."""
+    given: dict[str, np.ndarray] = {"image": image}
+    for name in GRAPHS:
+        if (folder / name).is_file():
+            graph = load_graph(folder / name, device="cpu")
+            given |= dict(graph.run({port.name: given.get(port.name, image) for port in graph.inputs}))
+    return given
+
+
+def difference(answers: Answers, found: dict[str, np.ndarray]) -> float:
+    """The largest between a network's answers and those of the graphs, in logits."""
+    pairs = [(answers.pixels, next(v for v in reversed(found.values()) if v.ndim == 4))]
+    pairs += [(answers.tile, found["logits"])] if answers.tile is not None else []
+    return max(float(np.abs(own.numpy() - other).max()) for own, other in pairs if own is not None)
 
 
 def main() -> None:
@@ -120,19 +152,22 @@ def main() -> None:
     parser.add_argument("chips", type=Path)
     parser.add_argument("out", type=Path)
     args = parser.parse_args()
-    config = load_config(args.config)
-    network = build_network(config.network.model_copy(update={"weights": "none"})).eval()
-    images = chip_images(args.chips)
+    config = load_config(args.config, [f"data.chips=[{{folder='{args.chips.resolve()}'}}]", "run.workers=0"])
+    plain = config.network.model_copy(update={"weights": "none"})
+    config = config.model_copy(
+        update={"network": plain, "run": config.run.model_copy(update={"start_from": (), "start_share": 0.0})}
+    )
+    learner = Learner(config, device=torch.device("cpu"), team=Team.of_environment())
+    network, images = learner.network.eval(), chip_images(config, learner)
     pairs = in_order(network, images[0][:1])
-    take(pairs, folded(args.model / "model.onnx"))
+    there = [args.model / name for name in GRAPHS if (args.model / name).is_file()]
+    take(pairs, [entry for path in there for entry in folded(path)])
+    for path in there:
+        take_others(network, values_of(path))
     unfold(network, pairs, images)
-    graph = load_graph(args.model / "model.onnx", device="cpu")
-    size = 512
-    image = nn.functional.pad(images[0][:1], (0, size - images[0].shape[-1]) * 2)
-    wanted = next(iter(graph.run({graph.inputs[0].name: image.numpy()}).values()))
+    image = nn.functional.pad(images[0][:1], (0, TILE - images[0].shape[-1]) * 2)
     with torch.no_grad():
-        answers = network(image)
-    different = float(np.abs(answers.pixels.numpy() - wanted).max())
+        different = difference(network(image), answers_of(args.model, image.numpy()))
     if not different < MOST_DIFFERENT:
         raise SystemExit(f"The network answers otherwise than the folder, by up to {different:.3g} in logits.")
     write_checkpoint(args.out, {"config": config.model_dump(mode="json"), "weights": network.state_dict()})
