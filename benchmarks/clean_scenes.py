@@ -130,9 +130,10 @@ def images(data: Path, recipe: Path, split: str) -> Iterator[tuple[str, list[Pat
     yield "held-out images", held_out
 
 
-def alarms_of(path: Path, model: Model, beside: CloudWitness | None) -> tuple[Alarms, dict[str, np.ndarray]]:
-    """The alarms of one image, and their masks by type."""
-    found, valid, statistics = found_in(path, model, beside=beside)
+def alarms_of(path: Path, model: Model, other: CloudWitness | None) -> tuple[Alarms, dict[str, np.ndarray]]:
+    """The alarms of one image, and their masks by type; `other` is asked as `inspect` asks it."""
+    asked = {"beside": other} if landscape_of(path.name) == SATELLITE else {"doubter": other}
+    found, valid, statistics = found_in(path, model, **asked)
     masks = {BY_ID[type_id].name: mask & valid for type_id, mask in found.items()}
     result = Alarms(1, int(valid.sum()))
     view = load(path)
@@ -216,6 +217,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--model", type=Path)
+    parser.add_argument("--alone", action="store_true", help="the inspection model without that for cloud masks")
     parser.add_argument("--recipe", type=Path, default=RECIPE)
     parser.add_argument("--split", default="test")
     parser.add_argument("--limit", type=int, help="images of each group")
@@ -224,14 +226,14 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     model = chosen_model(args.model, threads=args.threads)
-    beside = None if args.model else witness(threads=args.threads, is_wide=True)
+    other = None if args.model or args.alone else witness(threads=args.threads, is_wide=True)
     silent = model.manifest.screen.silent if model.manifest.screen else ()
     tables, totals = [], {}
     for group, paths in images(args.data, args.recipe, args.split):
         by_landscape: dict[str, Alarms] = defaultdict(Alarms)
         for path in paths[:: max(1, len(paths) // (args.limit or len(paths)))][: args.limit]:
             name = landscape_of(path.name)
-            alarms, masks = alarms_of(path, model, beside if name == SATELLITE else None)
+            alarms, masks = alarms_of(path, model, other)
             by_landscape[name] = by_landscape[name] + alarms
             if args.pictures and alarms.share("any") > 0.5:
                 draw(path, masks, args.pictures)

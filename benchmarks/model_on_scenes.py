@@ -10,7 +10,7 @@ from clearscene.grid import slices
 from clearscene.inspection.clean import sure_regions
 from clearscene.inspection.options import InspectOptions
 from clearscene.inspection.satellite import CloudWitness, load_witness, with_added
-from clearscene.inspection.taxonomy import parse_types
+from clearscene.inspection.taxonomy import BY_NAME, parse_types
 from clearscene.inspection.two_step import Read, Statistics, TwoStep, TwoStepOptions
 from clearscene.inspection.viewer import SceneViewer
 from clearscene.models.model import Model
@@ -18,6 +18,8 @@ from clearscene.models.zoo import available_models
 from clearscene.raster.scene import open_scene
 from clearscene.runs import Runs
 from clearscene.stream import StreamPlan
+
+SHADOW = BY_NAME["shadow"].id
 
 
 def chosen_model(folder: Path | None, *, threads: int = 1) -> Model:
@@ -41,16 +43,24 @@ def title_of(model: Model) -> str:
 
 
 def found_in(
-    path: Path, model: Model, options: TwoStepOptions | None = None, *, beside: CloudWitness | None = None
+    path: Path,
+    model: Model,
+    options: TwoStepOptions | None = None,
+    *,
+    beside: CloudWitness | None = None,
+    doubter: CloudWitness | None = None,
 ) -> tuple[dict[int, np.ndarray], np.ndarray, Statistics]:
     """Masks (row, col) by type id, as `inspect` finds them before it cleans them; valid (row, col); what was done.
 
-    `beside` is asked for clouds and shadows too, as on satellite images.
+    `beside` is asked for clouds and shadows too, as on satellite images; `doubter` whether it sees the shadows that
+    were found at all, as on finer ones.
     """
     with open_scene(path) as scene:
         viewer = SceneViewer(scene)
         height, width = scene.grid.height, scene.grid.width
         found, statistics = _found(viewer.display, (height, width), model, options)
+        if doubter is not None and scene.is_color:
+            found[SHADOW] = doubter.seen(viewer, found.get(SHADOW, Runs.empty()), progress=lambda _: None)
         if beside is not None and scene.is_color:
             found, _ = with_added(found, beside.find(viewer, progress=lambda _: None))
         valid = viewer.display(Window(0, 0, width, height), (height, width))[1]

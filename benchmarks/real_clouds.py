@@ -125,12 +125,14 @@ def main() -> None:
     folder = args.model or next(m.folder for m in available_models() if m.manifest.task == "inspection")
     model = Model.load(folder, device="cpu", threads=2)
     besides = {source: witness(threads=2, is_wide=source != "toa_30m") for source in SATELLITES}
-    besides = {} if args.model or args.alone else besides
+    doubter = witness(threads=2)
+    besides, doubter = ({}, None) if args.model or args.alone else (besides, doubter)
     clouds, shadows = defaultdict(lambda: np.zeros(4)), defaultdict(lambda: np.zeros(4))
     images = defaultdict(int)
     for case in half_of(list(cases(args.dev)), args.half):
         truth = truth_of(case)
-        found, valid, _ = found_in(case.image, model, beside=besides.get(case.source))
+        beside = besides.get(case.source)
+        found, valid, _ = found_in(case.image, model, beside=beside, doubter=None if beside else doubter)
         known = valid & (truth != 255)
         clouds[case.source] += counts(found[CLOUD], truth == CLOUD, known)
         images[case.source] += 1

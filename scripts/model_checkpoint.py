@@ -10,6 +10,7 @@ is checked. Weights of the folder are float16, so that the checkpoint is theirs 
 
 import argparse
 import itertools
+import json
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +75,9 @@ def take(pairs: Pairs, weights: list[tuple[np.ndarray, np.ndarray]]) -> None:
     """Put folded weights into the network; normalizations only add the bias."""
     left = list(weights)
     for conv, norm in pairs:  # a graph may run its branches in another order than the network
-        place = next(i for i, (weight, _) in enumerate(left) if weight.shape == tuple(conv.weight.shape))
+        place = next((i for i, (weight, _) in enumerate(left) if weight.shape == tuple(conv.weight.shape)), None)
+        if place is None:
+            raise SystemExit(f"The folder has no convolution of {tuple(conv.weight.shape)} left.")
         weight, bias = left.pop(place)
         conv.weight.copy_(torch.from_numpy(weight.copy()))
         if norm is None:
@@ -85,6 +88,8 @@ def take(pairs: Pairs, weights: list[tuple[np.ndarray, np.ndarray]]) -> None:
         norm.running_var.fill_(1 - norm.eps)  # type: ignore[union-attr]
         norm.weight.fill_(1)
         norm.bias.copy_(torch.from_numpy(bias.copy()))
+    if left:
+        raise SystemExit(f"{len(left)} convolutions of the folder are not in the network of the config.")
 
 
 @torch.no_grad()
@@ -133,7 +138,7 @@ def answers_of(folder: Path, image: np.ndarray) -> dict[str, np.ndarray]:
     for name in GRAPHS:
         if (folder / name).is_file():
             graph = load_graph(folder / name, device="cpu")
-            given |= dict(graph.run({port.name: given.get(port.name, image) for port in graph.inputs}))
+            given |= dict(graph.run({port.name: given[port.name] for port in graph.inputs}))
     return given
 
 
@@ -141,6 +146,7 @@ def difference(answers: Answers, found: dict[str, np.ndarray]) -> float:
     """The largest between a network's answers and those of the graphs, in logits."""
     pairs = [(answers.pixels, next(v for v in reversed(found.values()) if v.ndim == 4))]
     pairs += [(answers.tile, found["logits"])] if answers.tile is not None else []
+    pairs += [(answers.cells, found["cells"])] if answers.cells is not None else []
     return max(float(np.abs(own.numpy() - other).max()) for own, other in pairs if own is not None)
 
 
@@ -152,7 +158,8 @@ def main() -> None:
     parser.add_argument("chips", type=Path)
     parser.add_argument("out", type=Path)
     args = parser.parse_args()
-    config = load_config(args.config, [f"data.chips=[{{folder='{args.chips.resolve()}'}}]", "run.workers=0"])
+    place = json.dumps(str(args.chips.resolve()))
+    config = load_config(args.config, [f"data.chips=[{{folder={place}}}]", "run.workers=0"])
     plain = config.network.model_copy(update={"weights": "none"})
     config = config.model_copy(
         update={"network": plain, "run": config.run.model_copy(update={"start_from": (), "start_share": 0.0})}

@@ -377,8 +377,10 @@ def test_chinese_report(tmp_path):
         (["--device", "tpu"], "tpu"),
         (["--model", "nowhere"], "nowhere"),
         (["--scale", "-2"], "--scale -2.0"),
+        (["--scale", "1", "--offset", "-1000"], "-1000 x 0.0001 is -0.1"),
         (["--offset", "0.5"], "--offset 0.5 goes with a --scale"),
-        (["--scale", "0.0001"], "the brightest value of"),
+        (["--scale", "0.0001"], "--scale 0.0001 does not make reflectance, 0 to 1, of the values: the brightest"),
+        (["--scale", "1"], "half of them are above"),
     ],
 )
 def test_a_wrong_option_names_its_value(tmp_path, words, said):

@@ -133,6 +133,44 @@ def test_a_result_from_before_the_second_model_is_told(tmp_path, weights):
     assert "was inspected without the model for cloud masks" in clearscene(*words, check=0).stderr
 
 
+def shaded(folder, size):
+    """Ground with three shadows: black, black to a half, and dark ground that the inspection model takes for one."""
+    data = np.full((3, *SHAPE), 90, np.uint8) + ground(*SHAPE) % 16
+    dark, half, doubtful = (np.zeros(SHAPE, np.bool_) for _ in range(3))
+    dark[10:40, 20:60], half[60:90, 100:150], doubtful[100:140, 10:70] = True, True, True
+    data[:, dark | half] = 5 + data[:, dark | half] % 4
+    data[:, 75:90, 100:150] = data[:, doubtful] = 0
+    data[:, 75:90, 100:150] += 24 + np.arange(50, dtype=np.uint8) % 5
+    data[:, doubtful] = 24 + np.arange(doubtful.sum(), dtype=np.uint8) % 5
+    transform = Affine(size, 0, 500_000, 0, -size, 2_960_000)
+    return write_scene(folder / "scene.tif", data, transform=transform), dark, half, doubtful
+
+
+def test_a_shadow_that_the_second_model_does_not_see_at_all_is_dropped(tmp_path, weights):
+    """Of finer pixels; a region is kept whole or not at all, and nobody is asked with --no-satellite."""
+    brightness_folder(weights / "bright", tile_size=64)
+    scene, dark, half, doubtful = shaded(tmp_path, 0.5)
+    report, found = run(scene, tmp_path / "out")
+    assert (found[dark | half] == SHADOW).all()
+    assert (found[doubtful] == 0).all()
+    own, other = (d for d in report.detectors if d.kind == "model")
+    assert (own.name, other.name, other.types) == ("model:bright", "model:cloud-rgbn", ["shadow"])
+    assert other.parameters["shadow dropped, px"] == doubtful.sum()
+    assert {f.detector for f in report.findings} == {"model:bright"}
+    alone, found = run(scene, tmp_path / "alone", "--no-satellite")
+    assert (found[dark | half | doubtful] == SHADOW).all()
+    assert [d.name for d in alone.detectors if d.kind == "model"] == ["model:bright"]
+
+
+def test_without_a_shadow_the_second_model_is_not_asked(tmp_path, weights):
+    brightness_folder(weights / "bright", tile_size=64)
+    scene = write_scene(
+        tmp_path / "scene.tif", ground(*SHAPE) // 2 + 60, transform=Affine(0.5, 0, 500_000, 0, -0.5, 2_960_000)
+    )
+    report, _ = run(scene, tmp_path / "out")
+    assert [d.name for d in report.detectors if d.kind == "model"] == ["model:bright"]
+
+
 def test_a_scene_that_may_be_of_a_satellite_gets_a_hint(tmp_path, weights):
     brightness_folder(weights / "bright", tile_size=64)
     for crs, words, is_told in ((None, (), True), (None, ("--satellite",), False), (UTM, (), False)):

@@ -27,7 +27,7 @@ Scenes = Annotated[
 
 Types = Annotated[str, _select("Types to look for (cloud,stripe or 1,9) or to leave out (-cloud).")]
 Bands = Annotated[str, _select("Bands by name, such as red=1,green=2,blue=3.")]
-Scale = Annotated[float | None, _select("Reflectance is value * scale + offset, where metadata do not say it.")]
+Scale = Annotated[float | None, _select("Reflectance is value * scale + offset; goes before what metadata say.")]
 Offset = Annotated[float, _select("See --scale.")]
 Aoi = Annotated[Path | None, _select("Polygons: inspect only inside them.")]
 Ignore = Annotated[Path | None, _select("Polygons of known-good areas: leave them out.")]

@@ -76,10 +76,8 @@ def _unlike(message: str, odd: FuseImage, *, hint: str, may_go: bool) -> SceneEr
     """What to raise for an image that is unlike the others; it may go if they are the majority."""
     if may_go:
         return ImageError.of(SceneError(message, hint=hint), odd.path)
-    return SceneError(
-        message,
-        hint=f"{hint} Most of the images are not alike, so that --on-error skip cannot tell which to leave out.",
-    )
+    why = "No more than half of the images are alike, so that --on-error skip cannot tell which to leave out."
+    return SceneError(message, hint=f"{hint} {why}")
 
 
 def _bands(images: Sequence[FuseImage], use: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:

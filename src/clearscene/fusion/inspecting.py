@@ -1,6 +1,7 @@
 """The inspection of the images and of what was made of them, so that the gain is a number."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from clearscene.errors import ClearsceneError
@@ -29,14 +30,14 @@ def inspect_all(
     Raises:
         ClearsceneError: The result cannot be inspected.
     """
-    inspector = prepare(
-        InspectOptions(
-            bands=options.bands,
-            device=options.device,
-            workers=options.workers,
-            memory_limit_mb=options.memory_limit_mb,
-        )
+    plain = InspectOptions(
+        scale=options.scale,
+        offset=(options.offset or 0.0) if options.scale is not None else 0.0,
+        device=options.device,
+        workers=options.workers,
+        memory_limit_mb=options.memory_limit_mb,
     )
+    inspector = prepare(replace(plain, bands=options.bands))
     folder = inspection_folder(out)
     folder.mkdir(exist_ok=True)
     images = []
@@ -44,13 +45,8 @@ def inspect_all(
         score, note = _score(image.path, folder / f"{image.number:03d}-{image.name}", inspector)
         images.append(image.model_copy(update={"score": score, "notes": [*image.notes, *note]}))
         progress(image.number / (len(report.images) + 1))
-    found = inspect_scene(
-        out,
-        folder / report.name,
-        prepare(
-            InspectOptions(device=options.device, workers=options.workers, memory_limit_mb=options.memory_limit_mb)
-        ),
-    )
+    of_result = replace(plain, scale=1.0, offset=0.0) if options.reflectance else plain
+    found = inspect_scene(out, folder / report.name, prepare(of_result))
     progress(1.0)
     return report.model_copy(update={"images": images, "score": found.score.score})
 

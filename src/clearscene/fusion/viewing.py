@@ -42,7 +42,7 @@ def common_stretch(
         return Stretch("bits", 0.0, 255.0, "float32")
     if all(image.has_scale for image in images):
         factor, offset = images[0].lines[band]
-        return Stretch("reflectance", -offset / factor, (REFLECTANCE_WHITE - offset) / factor, "float32")
+        return Stretch("reflectance", (0.0 - offset) / factor, (REFLECTANCE_WHITE - offset) / factor, "float32")
     ends = [np.percentile(sample, TAILS) for sample in samples if sample.size]
     if not ends:
         return Stretch("empty", 0.0, 1.0, "float32")

@@ -30,7 +30,7 @@ from clearscene.inspection.quicklook import Pictures, make_pictures
 from clearscene.inspection.report import write_json, write_report
 from clearscene.inspection.result import Detector, Report, Timing
 from clearscene.inspection.run_folder import STANDARD_NAME, remember_shapes
-from clearscene.inspection.satellite import add_clouds
+from clearscene.inspection.satellite import add_clouds, doubt_shadows
 from clearscene.inspection.scoring import judge_readability, score_findings, type_penalties
 from clearscene.inspection.seams import SceneSearch, searches_for
 from clearscene.inspection.standard import standard_text
@@ -146,6 +146,10 @@ class _Job:
                 learned = detect_by_model(
                     viewer, model, self.inspector.options, progress=lambda share: self.progress("model", share)
                 )
+        doubter = self.lookers.doubter
+        if doubter is not None:
+            with self._stage("clouds"):
+                learned = doubt_shadows(learned, doubter, viewer, progress=lambda share: self.progress("clouds", share))
         if witness is not None:
             with self._stage("clouds"):
                 learned = add_clouds(

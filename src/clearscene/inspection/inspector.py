@@ -124,6 +124,11 @@ class Lookers:
         return witness if witness and self.scene.is_color and witness.fits(self.scene.grid) else None
 
     @property
+    def doubter(self) -> CloudWitness | None:
+        """Who gives a second opinion on the shadows that the model finds, where nobody looks once more."""
+        return self.inspector.witness if self.model is not None and self.witness is None else None
+
+    @property
     def silent(self) -> tuple[str, ...]:
         """Types that the model answers for, but did not learn well enough to be asked."""
         screen = self.inspector.model.manifest.screen if self.inspector.model else None

@@ -81,8 +81,8 @@ class InspectOptions:
         told = {
             "types": "" if self.types == TYPES else ",".join(t.name for t in self.types),
             "bands": ",".join(f"{name}={band}" for name, band in (self.bands or {}).items()),
-            "scale": "" if self.scale is None else f"{self.scale:g}",
-            "offset": f"{self.offset:g}" if self.offset else "",
+            "scale": "" if self.scale is None else repr(self.scale),
+            "offset": repr(self.offset) if self.offset else "",
             "standard": self.standard,
             "model": "" if self.model is None else str(self.model),
             "satellite": "" if self.satellite is None else ("yes" if self.satellite else "no"),
@@ -103,9 +103,14 @@ class InspectOptions:
         for name in self.formats:
             _among("--format", name, FORMATS)
         if self.scale is not None and not 0 < self.scale < math.inf:
-            raise OptionError(f"--scale {self.scale} is not greater than 0.", hint="0.0001 is that of Sentinel-2.")
-        if not math.isfinite(self.offset) or (self.offset and self.scale is None):
+            raise OptionError(f"--scale {self.scale} is no number above 0.", hint="0.0001 is that of Sentinel-2.")
+        if self.offset and self.scale is None:
             raise OptionError(f"--offset {self.offset} goes with a --scale.", hint="Name both, or neither.")
+        if not abs(self.offset) <= 1:
+            raise OptionError(
+                f"--offset {self.offset} is not between -1 and 1: it is of reflectance, as -0.1.",
+                hint="Multiply an offset in digital numbers by the scale: -1000 x 0.0001 is -0.1.",
+            )
         if self.workers < 1:
             raise OptionError(f"--workers {self.workers} is less than 1.")
         if self.memory_limit_mb < 500:

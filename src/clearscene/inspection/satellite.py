@@ -1,14 +1,17 @@
-"""Clouds and cloud shadows of satellite images, looked for once more by the model for cloud masks.
+"""Clouds and cloud shadows, looked at once more by the model for cloud masks.
 
 The inspection model sees red, green and blue as displayed, of pixels from centimeters on, and what it knows of shadows
 are those of drawn clouds: of the shadows on satellite images it finds hardly any. The model for cloud masks was taught
 on such images, and near infrared tells shadow from water. Where pixels are large enough both look, and what the second
 one is sure of is added where the first one found nothing (docs/adr/0014-satellite-images-by-two-models.md).
+
+On finer pixels nothing is added, but a shadow that the second one does not see at all is dropped: gaps between crowns
+are no cloud shadow (docs/adr/0016-a-second-opinion-on-shadows.md).
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +19,7 @@ from rasterio.windows import Window
 
 from clearscene.errors import OptionError
 from clearscene.grid import Grid
+from clearscene.inspection.clean import sure_regions
 from clearscene.inspection.learned import Learned
 from clearscene.inspection.options import InspectOptions
 from clearscene.inspection.result import Detector
@@ -33,12 +37,24 @@ from clearscene.raster.sensors.placing import pixel_size_m
 from clearscene.raster.sensors.product import Kind
 from clearscene.runs import Runs
 
-__all__ = ["LEAST", "SATELLITE_M", "CloudWitness", "add_clouds", "load_witness", "with_added"]
+__all__ = [
+    "LEAST",
+    "SATELLITE_M",
+    "SEEN_AT_ALL",
+    "CloudWitness",
+    "add_clouds",
+    "doubt_shadows",
+    "load_witness",
+    "with_added",
+]
 
 SATELLITE_M = 5.0
 """Pixels of this area on are those of a satellite; finer ones show shadows of trees and houses, which are no defect."""
 LEAST = 0.6
 """Probability from which on cloud or shadow is added (docs/adr/0014-satellite-images-by-two-models.md)."""
+SEEN_AT_ALL = 0.05
+"""Mean probability of shadow from which on a shadow on finer pixels is kept
+(docs/adr/0016-a-second-opinion-on-shadows.md)."""
 
 CLASSES = 3
 KINDS = {THICK: BY_NAME["cloud"], SHADOW: BY_NAME["shadow"]}
@@ -83,6 +99,28 @@ class CloudWitness:
                     parts[kind.id].append(Runs.from_mask(sure, chance, row=row, col=col))
         return {type_id: Runs.union(found) for type_id, found in parts.items()}
 
+    def seen(self, viewer: SceneViewer, found: Runs, *, progress: Callable[[float], None]) -> Runs:
+        """Those regions of shadows `found` that it sees at all: their mean probability is `SEEN_AT_ALL` or more.
+
+        Only tiles that meet one are looked at. Laws: a region is kept whole or not at all; the answer is that of a look
+        at the whole scene.
+
+        Raises:
+            OptionError: The memory limit does not hold a tile.
+            ModelError: The model answers nonsense.
+        """
+        if not len(found):
+            return found
+        source = NearSource(viewer, around=found)
+        shadow, parts = list(KINDS).index(SHADOW) + 1, []
+        plan = plan_for(source, self.masker, self.options)
+        for piece in mask_pieces(source, self.masker, classes=CLASSES, plan=plan, progress=progress):
+            here = found.to_mask(piece.window)
+            if here.any():
+                row, col = round(piece.window.row_off), round(piece.window.col_off)
+                parts.append(Runs.from_mask(here, piece.probabilities[shadow], row=row, col=col))
+        return found.intersection(sure_regions(Runs.union(parts), SEEN_AT_ALL))
+
     @property
     def name(self) -> str:
         """Of the model."""
@@ -93,20 +131,15 @@ class CloudWitness:
         """Version by name."""
         return {self.name: self.masker.traits.origins[0].version}
 
-    def describe(self, bands: Sequence[str], added: Mapping[int, int]) -> Detector:
-        """For the report: what it is, the bands it saw, and pixels it added by type id."""
+    def describe(self, bands: Sequence[str], *, types: Sequence[DefectType], done: Mapping[str, float]) -> Detector:
+        """For the report: what it is, the bands it saw, the types it was asked about, and what it did."""
         origin = self.masker.traits.origins[0]
         return Detector(
             name=f"model:{self.name}",
             kind="model",
-            types=[kind.name for kind in self.types],
+            types=[kind.name for kind in types],
             version=origin.version,
-            parameters={
-                "provider": origin.provider,
-                "bands": ", ".join(bands),
-                "least probability": self.least,
-                **{f"{kind.name} added, px": added.get(kind.id, 0) for kind in self.types},
-            },
+            parameters={"provider": origin.provider, "bands": ", ".join(bands), **done},
         )
 
 
@@ -137,6 +170,20 @@ class DisplaySource:
         size = round(window.height), round(window.width)
         shown, valid = self.viewer.display(window, size, bands=bands if "nir" in bands else None)
         return Pixels(_as_share(shown), valid)
+
+
+@dataclass(frozen=True, eq=False)
+class NearSource(DisplaySource):
+    """The same, with data only in windows that meet something: masking leaves out tiles without data."""
+
+    around: Runs = field(default_factory=Runs.empty)
+
+    def read(self, window: Window, *, bands: Sequence[str]) -> Pixels:
+        """See `Source`."""
+        if len(self.around.within(window)):
+            return super().read(window, bands=bands)
+        shape = round(window.height), round(window.width)
+        return Pixels(np.zeros((len(bands), *shape), np.float32), np.zeros(shape, np.bool_))
 
 
 def _as_share(shown: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -195,5 +242,24 @@ def add_clouds(
     for type_id, n_added in added.items():
         before = len(learned.found.get(type_id, Runs.empty())) > 0
         found_by[type_id] = " + ".join([*([other] if before else []), *([own] if n_added or not before else [])])
-    detectors = [*learned.detectors, witness.describe(DisplaySource(viewer).bands, added)]
-    return Learned(found, detectors, found_by)
+    done = {"least probability": witness.least} | {f"{t.name} added, px": added.get(t.id, 0) for t in witness.types}
+    described = witness.describe(DisplaySource(viewer).bands, types=witness.types, done=done)
+    return Learned(found, [*learned.detectors, described], found_by)
+
+
+def doubt_shadows(
+    learned: Learned, witness: CloudWitness, viewer: SceneViewer, *, progress: Callable[[float], None]
+) -> Learned:
+    """What the inspection model found in a scene, without the shadows that the witness does not see at all.
+
+    Raises:
+        ClearsceneError: As `CloudWitness.seen`.
+    """
+    kind = KINDS[SHADOW]
+    found = learned.found.get(kind.id, Runs.empty())
+    if kind not in witness.types or not len(found):
+        return learned
+    seen = witness.seen(viewer, found, progress=progress)
+    done = {"least mean probability": SEEN_AT_ALL, f"{kind.name} dropped, px": found.area - seen.area}
+    described = witness.describe(DisplaySource(viewer).bands, types=(kind,), done=done)
+    return Learned({**learned.found, kind.id: seen}, [*learned.detectors, described], learned.found_by)

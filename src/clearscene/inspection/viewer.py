@@ -10,7 +10,7 @@ from rasterio.windows import Window, intersection
 from clearscene.grid import expand, slices
 from clearscene.raster.collar import Collar, CollarScan, tolerance_of
 from clearscene.raster.scene import Scene
-from clearscene.raster.stretch import Stretch, scene_stretch
+from clearscene.raster.stretch import Stretch, check_reflectance, scene_stretch
 from clearscene.rules.rule import View
 from clearscene.vector.aoi import Areas, burn
 
@@ -63,6 +63,8 @@ class SceneViewer:
     ) -> None:
         self.scene = scene
         self._aoi, self._ignore = aoi, ignore
+        if reflectance is not None:
+            check_reflectance(scene, *reflectance)
         self.collar: Collar = scan_collar(scene)
         self.stretch: Stretch = scene_stretch(scene, collar_mask=self.collar.mask, reflectance=reflectance)
 

@@ -13,10 +13,22 @@ from rasterio.windows import Window
 from clearscene.errors import OptionError
 from clearscene.raster.scene import Scene
 
-__all__ = ["REFLECTANCE_WHITE", "Stretch", "reflectance_line", "scene_stretch"]
+__all__ = [
+    "BRIGHTEST",
+    "DARKEST",
+    "REFLECTANCE_WHITE",
+    "Stretch",
+    "check_reflectance",
+    "reflectance_line",
+    "scene_stretch",
+]
 
 REFLECTANCE_WHITE = 0.3558
 """Reflectance shown as white: that of Sentinel-2's true color image (DN 3558 of 10,000)."""
+
+BRIGHTEST, DARKEST = 2.0, 0.002
+"""Of reflectance. No ground or cloud reflects much more than a white Lambertian surface; low sun on a slope may double
+it. A scene that is darker throughout has been scaled twice: open water at the top of the atmosphere is above 0.01."""
 
 TAILS = (0.5, 99.5)
 """Percentiles shown as black and as white."""
@@ -92,12 +104,8 @@ def scene_stretch(
     reflectance 0 to 0.3558 is shown, so that clouds do not darken the land. Otherwise percentiles 0.5
     to 99.5 of the valid pixels, all display bands together, so that colors keep their balance;
     `collar_mask` gives (row, col), True where a pixel does not count. Reads at most 4.2 Mpx.
-
-    Raises:
-        OptionError: By `reflectance` even the brightest value that the file can hold is dark.
     """
     if reflectance is not None:
-        _check_bright(scene, *reflectance)
         return Stretch("reflectance", *_shown_range(*reflectance), scene.dtype)
     if scene.dtype == "uint8" and scene.white == 255:
         return Stretch("none", 0.0, 255.0, scene.dtype)
@@ -121,19 +129,34 @@ def _reflectance_range(scene: Scene) -> tuple[float, float] | None:
 
 def _shown_range(factor: float, offset: float) -> tuple[float, float]:
     """Stored values that are shown as black and as white."""
-    return -offset / factor, (REFLECTANCE_WHITE - offset) / factor
+    return (0.0 - offset) / factor, (REFLECTANCE_WHITE - offset) / factor
 
 
-def _check_bright(scene: Scene, factor: float, offset: float) -> None:
-    if np.dtype(scene.dtype).kind == "f":
+def check_reflectance(scene: Scene, scale: float, offset: float) -> None:
+    """Refuse a scale and an offset by which the values of a scene are no reflectance. Reads at most 4.2 Mpx.
+
+    Raises:
+        OptionError: Half of them are above 2, as digital numbers are; or nearly all are black; or whole numbers are, up
+            to the largest that the file can hold.
+    """
+    sample = _sample(scene, None).astype(np.float64) * scale + offset
+    if sample.size == 0:
         return
-    brightest = factor * scene.white + offset
-    if brightest < REFLECTANCE_WHITE:
-        raise OptionError(
-            f"--scale {factor:g} makes the brightest value of {scene.path}, {scene.white:g}, a reflectance of"
-            f" {brightest:.3g}: all would be dark.",
-            hint="Leave --scale out for pictures of 8 bits; that of Sentinel-2 and Landsat's values is 0.0001 or so.",
-        )
+    median, high = (float(value) for value in np.nanpercentile(sample, (50, 99)))
+    most = math.inf if np.dtype(scene.dtype).kind == "f" else scale * scene.white + offset
+    if median > BRIGHTEST:
+        what = f"half of them are above {median:.3g}"
+    elif high < DARKEST:
+        what = f"nearly all are below {high:.2g}"
+    elif most < REFLECTANCE_WHITE:
+        what = f"the brightest that {scene.dtype} can hold is {most:.2g}"
+    else:
+        return
+    given = f"--scale {scale:g}" + (f" --offset {offset:g}" if offset else "")
+    raise OptionError(
+        f"{given} does not make reflectance, 0 to 1, of the values: {what}.",
+        hint="Leave --scale out for pictures of 8 bits; most products have 0.0001, some with --offset -0.1.",
+    )
 
 
 def reflectance_line(scene: Scene) -> tuple[float, float] | None:

@@ -147,7 +147,7 @@ def mean_weights(paths: Sequence[Path]) -> dict[str, Tensor]:
     }
 
 
-def take_weights(network: nn.Module, weights: dict[str, Tensor], *, place: Path) -> None:
+def take_weights(network: nn.Module, weights: dict[str, Tensor], *, place: Path | str) -> None:
     """Load weights that must fit.
 
     Raises:
@@ -160,7 +160,7 @@ def take_weights(network: nn.Module, weights: dict[str, Tensor], *, place: Path)
         raise TrainingError(f"{place} does not fit the network of its config: {reason:.300}") from error
 
 
-def take_fitting(network: nn.Module, weights: dict[str, Tensor], *, place: Path) -> list[str]:
+def take_fitting(network: nn.Module, weights: dict[str, Tensor], *, place: Path | str) -> list[str]:
     """Load the weights that the network has in the same shape; gives the names of its own that it starts without.
 
     So a network can start from one that answers something else.

@@ -206,7 +206,9 @@ class RunConfig(_Section):
     @field_validator("start_from", mode="before")
     @classmethod
     def _one_or_several(cls, given: Any) -> Any:
-        return (given,) if isinstance(given, str | Path) else given or ()
+        if given is None:  # older checkpoints
+            return ()
+        return (given,) if isinstance(given, str | Path) else given
 
     @model_validator(mode="after")
     def _check(self) -> Self:

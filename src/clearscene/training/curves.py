@@ -41,7 +41,7 @@ class Curve:
         """(n, 4): step, value, least, most; without intervals the last two are the value."""
         ends = self.ends or [(value, value) for value in self.values]
         rows = [
-            (step, value, *end)
+            (step, value, *(end if all(map(math.isfinite, end)) else (value, value)))
             for step, value, end in zip(self.steps, self.values, ends, strict=True)
             if math.isfinite(value)
         ]

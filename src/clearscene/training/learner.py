@@ -65,7 +65,8 @@ class Learner:
 
     def _start_from(self, paths: Sequence[Path]) -> None:
         """Take over the mean weights of other trainings; all of them where a share of them is kept."""
-        weights, place = mean_weights(paths), paths[0]
+        weights = mean_weights(paths)
+        place = str(paths[0]) if len(paths) == 1 else f"the mean of {' and '.join(map(str, paths))}"
         if self.config.run.start_share:
             take_weights(self.network, weights, place=place)
         elif new := take_fitting(self.network, weights, place=place):

@@ -7,6 +7,7 @@ from rasterio.windows import Window
 from clearscene.errors import SceneError
 from clearscene.raster.bands import COLORS
 from clearscene.raster.sensors.reflectance import ReflectanceScene
+from clearscene.raster.stretch import BRIGHTEST, DARKEST
 
 __all__ = ["value_notes"]
 
@@ -14,10 +15,6 @@ SAMPLE_SIZE = 64
 """Side of a sample in pixels."""
 SAMPLES_A_SIDE = 4
 
-BRIGHTEST = 2.0
-"""No ground or cloud reflects much more than a white Lambertian surface; low sun on a slope may double it."""
-DARKEST = 0.002
-"""A scene that is darker throughout has been scaled twice: open water at the top of the atmosphere is above 0.01."""
 NEGATIVE, NEGATIVE_SHARE = -0.02, 0.25
 
 
