@@ -1,17 +1,19 @@
 """What a threshold on whole regions gives beside one on pixels alone: IoU on chips, false area on clean images.
 
     python benchmarks/region_thresholds.py ../shared/data CHIPS [--recipe RECIPE] [--model FOLDER] [--split val]
-                                           [--pairs shadow:0.9:0,shadow:0.5:0.82] [--json FILE]
+                                           [--pairs shadow:0.9:0,shadow:0.5:0.82:0.05] [--json FILE]
 
 Each pair is a type, the probability that a pixel needs, and the mean probability that connected pixels need together
-(0: none). CHIPS are chips with generated defects made by RECIPE (`clearscene synth chips`); clean images are those of
-`scenes/clean`, and those of RECIPE's sources in the same split. Both thresholds of the model itself are set aside.
+(0: none); a third number is the mean probability that the model for cloud masks must give them. CHIPS are chips with
+generated defects made by RECIPE (`clearscene synth chips`); clean images are those of `scenes/clean`, and those of
+RECIPE's sources in the same split. Both thresholds of the model itself are set aside.
 Chosen on `--split val`, said of `--split test`. Nothing is drawn at random.
 """
 
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -21,46 +23,54 @@ from rasterio.windows import Window
 from clean_scenes import RECIPE, images
 from clearscene.grid import slices
 from clearscene.inspection.clean import sure_regions
+from clearscene.inspection.satellite import CLASSES, CloudWitness, DisplaySource
 from clearscene.inspection.taxonomy import BY_NAME
 from clearscene.inspection.two_step import TwoStep, TwoStepOptions
 from clearscene.inspection.viewer import SceneViewer
+from clearscene.masking.engine import mask_pieces, plan_for
 from clearscene.models.model import Model
 from clearscene.raster.scene import open_scene
 from clearscene.runs import Runs
 from clearscene.stream import StreamPlan
 from clearscene.synth.chip_set import ChipSet
-from model_on_scenes import chosen_model, title_of
+from model_on_scenes import chosen_model, title_of, witness
 from table_text import Cell, Table, ratio, report
 
 LEAST = 0.4
 """Pixels of a lower probability are never asked for."""
 SHIPPED = (
-    "cloud:0.65:0,cloud:0.6:0.76,shadow:0.9:0,shadow:0.5:0.82,blur:0.65:0,blur:0.6:0.8,"
+    "cloud:0.65:0,cloud:0.6:0.76,shadow:0.9:0,shadow:0.5:0.82,shadow:0.5:0.82:0.05,blur:0.65:0,blur:0.6:0.8,"
     "overflow:0.96:0,overflow:0.6:0.9,distortion:0.8:0,distortion:0.6:0.88"
 )
-"""What 0.2.0 and 0.2.1 of the shipped model have."""
+"""What 0.2.0 and 0.2.1 of the shipped model have, and a second opinion on shadows."""
+PLANES = {"cloud": 1, "shadow": 2}
+"""Of a mask of three classes."""
 IGNORED = 255
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two thresholds of a type."""
+    """Two thresholds of a type, and one on what the model for cloud masks says."""
 
     name: str
     pixel: float
     region: float
+    other: float = 0.0
 
     @classmethod
     def of(cls, text: str) -> "Pair":
-        """From `type:pixel:region`."""
-        name, pixel, region = text.split(":")
-        return cls(name, float(pixel), float(region))
+        """From `type:pixel:region` or `type:pixel:region:other`."""
+        name, *numbers = text.split(":")
+        return cls(name, *map(float, numbers))
 
-    def mask(self, chances: np.ndarray) -> np.ndarray:
-        """Pixels (row, col) that are left of `chances` (row, col), 0 where another type wins."""
-        found = Runs.from_mask(chances >= self.pixel, chances)
-        height, width = chances.shape
-        return sure_regions(found, self.region).to_mask(Window(0, 0, width, height))
+    def mask(self, chances: np.ndarray, seen: np.ndarray | None) -> np.ndarray:
+        """Pixels (row, col) that are left of `chances` (row, col), 0 where another type wins; `seen` is what the other
+        model says of them."""
+        whole = Window(0, 0, *chances.shape[::-1])
+        left = sure_regions(Runs.from_mask(chances >= self.pixel, chances), self.region).to_mask(whole)
+        if seen is None or not self.other or not left.any():
+            return left
+        return sure_regions(Runs.from_mask(left, seen), self.other).to_mask(whole)
 
 
 @dataclass
@@ -97,6 +107,27 @@ def chances_of(path: Path, model: Model, names: Sequence[str]) -> tuple[dict[str
     return found, valid
 
 
+@cache
+def other_model() -> CloudWitness | None:
+    """The model for cloud masks, loaded once."""
+    return witness()
+
+
+def seen_by_other(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Probability (row, col) of types by the model for cloud masks; nothing of a gray image."""
+    other = other_model()
+    with open_scene(path) as scene:
+        if other is None or not scene.is_color:
+            return {}
+        source = DisplaySource(SceneViewer(scene))
+        found = {name: np.zeros((scene.grid.height, scene.grid.width), np.float32) for name in names}
+        plan = plan_for(source, other.masker, other.options)
+        for piece in mask_pieces(source, other.masker, classes=CLASSES, plan=plan):
+            for name in names:
+                found[name][slices(piece.window)] = piece.probabilities[PLANES[name]]
+    return found
+
+
 def with_truth(chips: Path, split: str) -> Iterator[tuple[Path, np.ndarray]]:
     """Images and masks of the chips of a split that hold a defect."""
     for record in ChipSet.open(chips).records(split):
@@ -111,9 +142,11 @@ def count(
 ) -> None:
     """Add one image to the counts."""
     chances, valid = chances_of(path, model, sorted({pair.name for pair in pairs}))
+    doubted = {pair.name for pair in pairs if pair.other and chances[pair.name].any()}
+    seen = seen_by_other(path, sorted(doubted)) if doubted else {}
     asked = valid if truth is None else valid & (truth != IGNORED)
     for pair in pairs:
-        mask, into = pair.mask(chances[pair.name]) & asked, counts[pair]
+        mask, into = pair.mask(chances[pair.name], seen.get(pair.name)) & asked, counts[pair]
         into.found += int(mask.sum())
         into.valid += int(asked.sum())
         if truth is not None:
@@ -146,8 +179,17 @@ def main() -> None:
         of = drawn[pair]
         false = [ratio(100 * clean[title][pair].found, clean[title][pair].valid) for title in groups]
         shares = (ratio(of.right, n) for n in (of.truth + of.found - of.right, of.truth, of.found))
-        rows.append((pair.name, pair.pixel, pair.region, *map(float, shares), *map(float, false)))
-    heads = ("type", "pixel", "region", "IoU", "recall", "precision", *(f"{title}, false %" for title in groups))
+        rows.append((pair.name, pair.pixel, pair.region, pair.other, *map(float, shares), *map(float, false)))
+    heads = (
+        "type",
+        "pixel",
+        "region",
+        "other",
+        "IoU",
+        "recall",
+        "precision",
+        *(f"{title}, false %" for title in groups),
+    )
     report(
         [Table("thresholds", heads, tuple(rows))], about={"model": title_of(model), "split": args.split}, path=args.json
     )
