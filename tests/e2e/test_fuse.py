@@ -429,6 +429,23 @@ def test_inspect_scores_images_and_result(tmp_path, stack):
     assert "Score of the result" in (tmp_path / "f.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(("words", "white"), [((), 3558), (("--reflectance",), 0.3558)])
+def test_images_and_result_are_inspected_by_the_scale_they_are_fused_by(tmp_path, stack, words, white):
+    """So that the scores are of one picture: all are shown as reflectance, whatever is stored."""
+    paths = write_dates(tmp_path / "in", stack[:3].astype(np.uint16) * 20)
+    run(paths, tmp_path / "f.tif", "--method", "median", "--inspect", "--scale", "0.0001", *words)
+    runs = tmp_path / "f_inspection"
+    stretches = {
+        folder.name: json.loads((folder / "report.json").read_text(encoding="utf-8"))["scene"]["stretch"]
+        for folder in runs.iterdir()
+        if folder.is_dir()
+    }
+    assert len(stretches) == 4
+    for name, stretch in stretches.items():
+        assert stretch["method"] == "reflectance", name
+        assert stretch["high"] == pytest.approx(white if name == "f" else 3558), name
+
+
 def test_what_is_done_is_not_done_again(tmp_path, cloudy):
     out = tmp_path / "f.tif"
     run(cloudy[0], out)

@@ -162,6 +162,18 @@ def test_a_shadow_that_the_second_model_does_not_see_at_all_is_dropped(tmp_path,
     assert [d.name for d in alone.detectors if d.kind == "model"] == ["model:bright"]
 
 
+def test_a_shadow_from_before_the_second_opinion_is_told(tmp_path, weights):
+    brightness_folder(weights / "bright", tile_size=64)
+    scene, *_ = shaded(tmp_path, 0.5)
+    words = ("inspect", scene, "--out", tmp_path / "out", "--types", "cloud,shadow,missing")
+    hidden = (weights / "cloud-rgbn").rename(tmp_path / "hidden")
+    clearscene(*words, check=0)
+    hidden.rename(weights / "cloud-rgbn")
+    assert "was inspected without the model for cloud masks" in clearscene(*words, check=0).stderr
+    clearscene(*words, "--overwrite", check=0)
+    assert "was inspected" not in clearscene(*words, check=0).stderr
+
+
 def test_without_a_shadow_the_second_model_is_not_asked(tmp_path, weights):
     brightness_folder(weights / "bright", tile_size=64)
     scene = write_scene(

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from clearscene.training.curves import HEIGHT, WIDTH, Curve, draw_curves, draw_panel
+from clearscene.training.curves import BOTTOM, HEIGHT, RIGHT, TOP, WIDTH, Curve, draw_curves, draw_panel
 from clearscene.training.logs import Board, Table
 
 
@@ -53,6 +53,19 @@ def test_a_panel_shows_its_curves():
 def test_a_panel_takes_any_numbers(values):
     panel = draw_panel("x", [Curve("c", range(len(values)), values)])
     assert len(np.unique(panel)) > 1
+
+
+def test_intervals_are_drawn_where_they_are_known():
+    """Only where both ends are numbers; the plot begins where they do, if it is told to."""
+    steps, values = [2, 3, 4], [0.5, 0.6, math.nan]
+    plain = draw_panel("x", [Curve("c", steps, values)], first=None, low=None)
+    unknown = draw_panel("x", [Curve("c", steps, values, [(math.nan, 0.6)] * 3)], first=None, low=None)
+    assert np.array_equal(plain, unknown)
+    wide = draw_panel("x", [Curve("c", steps, values, [(0.1, 0.9)] * 3)], axis="images", first=None, low=None)
+    is_line = (wide == (180, 119, 31)).all(axis=2)[:, : WIDTH - RIGHT]
+    rows = np.nonzero(is_line.any(axis=1))[0]
+    assert rows.min() == TOP
+    assert rows.max() == HEIGHT - BOTTOM
 
 
 def test_curves_are_drawn_from_the_tables(tmp_path):

@@ -36,7 +36,8 @@ Model = Annotated[Path | None, _detect("Folder of a model of your own.")]
 Satellite = Annotated[
     bool | None,
     _detect(
-        "Look for clouds and shadows with the model of `mask` too; left out: where pixels are 5 m or more.",
+        "Look for clouds and shadows with the model of `mask` too; left out: where pixels are 5 m or more, on"
+        " finer ones it only confirms shadows.",
         "--satellite/--no-satellite",
     ),
 ]

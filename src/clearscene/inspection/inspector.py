@@ -43,7 +43,8 @@ class Inspector:
     learned_types: tuple[DefectType, ...]
     """What the model is asked for."""
     witness: CloudWitness | None = None
-    """Looks for clouds and shadows of satellite images too; None if it is not wanted or not there."""
+    """Looks for clouds and shadows of satellite images too, confirms shadows on finer ones; None if it is not wanted
+    or not there."""
 
     def lacks_witness(self, done: Report) -> bool:
         """True if a scene of colors was inspected without the model for cloud masks, which would look at it now."""
@@ -52,7 +53,8 @@ class Inspector:
             return False
         scene = done.scene
         crs = CRS.from_user_input(scene.crs) if scene.crs else None
-        return self.witness.fits(Grid(scene.height, scene.width, Affine(*scene.transform), crs))
+        looks = self.witness.fits(Grid(scene.height, scene.width, Affine(*scene.transform), crs))
+        return looks or (self.witness.doubts and any(f.type == "shadow" for f in done.findings))
 
     @property
     def model_versions(self) -> dict[str, str]:

@@ -36,7 +36,7 @@ class InspectOptions:
     """Folder of a model; None takes the shipped one, if there is any."""
     satellite: bool | None = None
     """Look for clouds and shadows with the model for cloud masks too. None: where pixels are known to be of 5 m or
-    more, unless `model` names another model."""
+    more; on others it is asked about the shadows that were found; not at all if `model` names another model."""
     device: str = "auto"
     """Where models run: auto, cpu, cuda, openvino."""
     stripe_mode: Mode = "default"

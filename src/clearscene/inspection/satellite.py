@@ -79,6 +79,11 @@ class CloudWitness:
         size = pixel_size_m(grid)
         return self.is_asked or (size is not None and math.sqrt(size[0] * size[1]) >= SATELLITE_M)
 
+    @property
+    def doubts(self) -> bool:
+        """Whether it is asked about shadows on finer pixels."""
+        return KINDS[SHADOW] in self.types
+
     def find(self, viewer: SceneViewer, *, progress: Callable[[float], None]) -> dict[int, Runs]:
         """Runs by type id, weighted by probability, of what the model is sure of; `progress` as for models.
 
@@ -257,7 +262,7 @@ def doubt_shadows(
     """
     kind = KINDS[SHADOW]
     found = learned.found.get(kind.id, Runs.empty())
-    if kind not in witness.types or not len(found):
+    if not witness.doubts or not len(found):
         return learned
     seen = witness.seen(viewer, found, progress=progress)
     done = {"least mean probability": SEEN_AT_ALL, f"{kind.name} dropped, px": found.area - seen.area}

@@ -140,7 +140,8 @@ class _Plot:
         cv2.polylines(panel, [line[:, None]], False, color, 2, cv2.LINE_AA, 4)
         if len(line) == 1:
             cv2.circle(panel, (int(cols[0]), int(rows[0, 0])), 3, color, -1, cv2.LINE_AA)
-        for col, least, most in np.rint(np.column_stack([cols, rows[:, 1:]])).astype(int) if curve.ends else ():
+        has_length = points[:, 2] < points[:, 3]
+        for col, least, most in np.rint(np.column_stack([cols, rows[:, 1:]])[has_length]).astype(int):
             cv2.line(panel, (col, least), (col, most), color, 1)
             for row in (least, most):
                 cv2.line(panel, (col - CAP, row), (col + CAP, row), color, 1)
