@@ -282,6 +282,9 @@ def test_all_bands_take_the_same_kind_of_line():
     assert tone.chosen([only, tone.Tried((None, None), (0.0, 0.0))]) is None
 
 
+STRETCH = Stretch("percentiles", 0.0, 255.0, "float32")
+
+
 @pytest.mark.parametrize("side", [300, 1000, 2300])
 def test_small_pictures_do_not_depend_on_how_the_scene_is_cut(side):
     grid = Grid(side, side // 2, Affine(10, 0, 0, 0, -10, 0), CRS.from_epsg(32633))
@@ -290,7 +293,7 @@ def test_small_pictures_do_not_depend_on_how_the_scene_is_cut(side):
     valid = np.ones((2, side, side // 2), np.bool_)
 
     def pictures(size):
-        preview = Preview(grid, 2, display=(0, 1, 2), stretch=Stretch("percentiles", 0.0, 255.0, "float32"))
+        preview = Preview(grid, 2, display=(0, 1, 2), stretch=STRETCH, has_quality=True)
         for window in windows(grid.height, grid.width, size):
             rows, cols = slices(window)
             here = shown[..., rows, cols]
@@ -301,12 +304,14 @@ def test_small_pictures_do_not_depend_on_how_the_scene_is_cut(side):
                     share=np.full((2, *here.shape[2:]), 0.5),
                     count=np.full(here.shape[2:], 2, np.uint16),
                     source=np.ones(here.shape[2:], np.uint16),
+                    quality=4 * here[:, 0] / 255 - 2,
                     shown=here,
                     valid=valid[:, rows, cols],
+                    unmasked=valid[:, rows, cols],
                     good=valid[:, rows, cols],
                 )
             )
-        return preview.image(0), preview.image(1), preview.result(), preview.share(1)
+        return preview.image(0), preview.image(1), preview.result(), preview.share(1), preview.quality(1)
 
     whole = pictures(4096)
     assert max(whole[0].shape) <= 320

@@ -40,7 +40,7 @@ class _Choices(TypedDict):
     """Options that are one of a few words."""
 
     method: Method | Literal["auto"]
-    all_bad: Literal["nodata", "least"]
+    all_bad: Literal["auto", "nodata", "least"]
     tone: Literal["none", "match"]
     extent: Literal["union", "intersection"]
     on_error: Literal["stop", "skip"]
@@ -68,6 +68,7 @@ def command(  # an option of the command line is a parameter here: there is no s
     use: ask.Use = "",
     scale: ask.Scale = _DEFAULT.scale,
     offset: ask.Offset = _DEFAULT.offset,
+    nodata: ask.Nodata = _DEFAULT.nodata,
     reflectance: ask.Reflectance = _DEFAULT.reflectance,
     quality: ask.Quality = _DEFAULT.quality,
     dates: ask.Dates = _DEFAULT.dates,
@@ -98,6 +99,7 @@ def command(  # an option of the command line is a parameter here: there is no s
         use=_names(use),
         scale=scale,
         offset=offset,
+        nodata=nodata,
         reflectance=reflectance,
         like=like,
         bounds=_bounds(bounds),

@@ -10,8 +10,9 @@ from clearscene.cli.option import option
 
 __all__ = [
     "Align", "AllBad", "Bands", "Bounds", "Dates", "Device", "Extent", "FailUnder", "Feather", "Inspect", "Like",
-    "MaskModel", "Masks", "MemoryLimit", "Method", "Model", "Offset", "OnError", "Out", "Overwrite", "Quality", "Quiet",
-    "Reference", "Reflectance", "Resampling", "Resolution", "Scale", "Scenes", "Temperature", "Tone", "Use", "Workers",
+    "MaskModel", "Masks", "MemoryLimit", "Method", "Model", "Nodata", "Offset", "OnError", "Out", "Overwrite",
+    "Quality", "Quiet", "Reference", "Reflectance", "Resampling", "Resolution", "Scale", "Scenes", "Temperature",
+    "Tone", "Use", "Workers",
 ]  # fmt: skip
 
 
@@ -36,12 +37,15 @@ Method = Annotated[
     ),
 ]
 Model = Annotated[Path | None, _how("Folder of a quality model.")]
-Temperature = Annotated[float, _how("Of the softmax across images: less is sharper.")]
+Temperature = Annotated[float, _how("Of the softmax across images, times the model's own: less is sharper.")]
 Masks = Annotated[
     list[str] | None, _how("Cloud masks, by the names of the images, or folders of them; auto makes them. Repeatable.")
 ]
 MaskModel = Annotated[str, _how("Cloud model of --masks auto.")]
-AllBad = Annotated[str, _how("Where every image is masked: nodata or least.")]
+AllBad = Annotated[
+    str,
+    _how("Where every image is bad: nodata or least.", show_default="nodata where masked, least by quality alone"),
+]
 Tone = Annotated[str, _how("none, or match: bring all to the tone of the reference.")]
 Feather = Annotated[int | None, _how("Pixels over which an image fades in.", show_default="0, with --tone match 16")]
 Reference = Annotated[str, _how("Image whose tone and place are kept.", show_default="the clearest")]
@@ -57,10 +61,11 @@ Bands = Annotated[str, _read("Bands by name, such as red=1,green=2,blue=3,nir=4.
 Use = Annotated[str, _read("Bands to fuse, such as red,green,blue.", show_default="all in common")]
 Scale = Annotated[float | None, _read("Reflectance = value * scale + offset.")]
 Offset = Annotated[float | None, _read("See --scale.")]
+Nodata = Annotated[float | None, _read("Value that means no data, in rasters that do not declare one.")]
 Reflectance = Annotated[bool, _read("Fuse reflectance (float32), not stored values.", "--reflectance")]
 
 Out = Annotated[Path, _output("GeoTIFF to write.", "--out", "-o")]
-Quality = Annotated[bool, _output("Write the share of each image.", "--quality")]
+Quality = Annotated[bool, _output("Write quality and share of each image.", "--quality")]
 Dates = Annotated[bool, _output("Write the date of the winning image.", "--dates")]
 Inspect = Annotated[bool, _output("Score each image and the result.", "--inspect")]
 FailUnder = Annotated[float | None, _output("Exit with 1 if less of the result is filled, percent.")]

@@ -21,7 +21,7 @@ def print_fusion(
     memory = "" if cost.peak_memory_mb is None else f", peak {cost.peak_memory_mb:.0f} MB"
     typer.echo(
         f"{report.method}: {report.filled_percent:.1f} % of {report.width} x {report.height} px filled,"
-        f" {report.all_masked_percent:.1f} % masked in all images"
+        f" {report.all_masked_percent:.1f} % masked in all images{_doubt(report)}"
     )
     if report.score is not None:
         typer.echo(f"score of the result: {report.score:.1f}")
@@ -35,6 +35,11 @@ def print_fusion(
         typer.echo(f"{report.filled_percent:.1f} % is less than {fail_under:g} % filled", err=True)
         return 1
     return 0
+
+
+def _doubt(report: FuseReport) -> str:
+    share = report.all_doubtful_percent
+    return f", {share:.1f} % doubtful in all" if share else ""
 
 
 def _table(report: FuseReport) -> Table:

@@ -122,7 +122,7 @@ class _PartReader:
     """One file on the common grid."""
 
     def __init__(self, part: Part, grid: Grid, *, resampling: Resampling, shift: tuple[float, float]) -> None:
-        self._grid, self._nodata = grid, part.nodata
+        self._grid, self._nodata, self._given_nodata = grid, part.nodata, part.given_nodata
         self._scene: Scene = part.open()
         self._source = shifted(self._scene.grid, grid, shift)
         self._offset = whole_offset(self._source, grid)
@@ -145,7 +145,7 @@ class _PartReader:
             self._source,
             self._grid,
             resampling=resampling,
-            nodata=self._nodata,
+            nodata=self._given_nodata if self._nodata is None else self._nodata,
             name=self._scene.path,
         )
 

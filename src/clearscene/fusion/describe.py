@@ -20,6 +20,8 @@ from clearscene.masking.inputs import absolute
 
 __all__ = ["Outcome", "describe_run"]
 
+DOUBT_PERCENT = 1.0
+"""Of the result without a good image, from which on it is warned of: some roofs, snow and surf are always doubted."""
 Tones = Mapping[str, tuple[ToneLine, ...] | None]
 
 
@@ -69,10 +71,12 @@ def describe_run(
         filled_percent=_percent(totals.filled, grid.n_pixels),
         unseen_percent=_percent(totals.unseen, grid.n_pixels),
         all_masked_percent=_percent(totals.all_masked, grid.n_pixels),
+        all_doubtful_percent=_percent(totals.all_doubtful, grid.n_pixels),
         nudged_pixels=totals.nudged,
         notes=[*prepared.notes, *notes, *_notes(prepared, images, totals)],
         warnings=[
             *_empty_warnings(images, totals),
+            *_doubt_warnings(prepared, totals, grid.n_pixels),
             *prepared.warnings,
             *shift_warnings(images, shifts, options),
             *_tone_warnings(images, tones),
@@ -143,12 +147,26 @@ def _empty_warnings(images: Sequence[FuseImage], totals: Totals) -> list[str]:
     if totals.filled:
         empty = [image.name for image, n_valid in zip(images, totals.valid, strict=True) if not n_valid]
         return [f"{listed(empty)}: no data on the grid of the result, so nothing is taken."] if empty else []
-    why = (
-        "every image is masked everywhere; --all-bad least fills it all the same"
-        if totals.all_masked
-        else ("no image has data there; look at --bounds and --like")
-    )
+    if totals.all_masked:
+        why = "every image is masked everywhere; --all-bad least fills it all the same"
+    elif totals.all_doubtful:
+        why = "every image is bad everywhere by its quality; --all-bad least fills it all the same"
+    else:
+        why = "no image has data there; look at --bounds and --like"
     return [f"The result is empty: {why}."]
+
+
+def _doubt_warnings(prepared: Prepared, totals: Totals, n_pixels: int) -> list[str]:
+    """What to say where the quality model finds no good image."""
+    share = _percent(totals.all_doubtful, n_pixels)
+    if share < DOUBT_PERCENT:
+        return []
+    where = f"In {share:.1f} % of the result every image is more likely bad than good by its quality"
+    if prepared.options.all_bad == "nodata":
+        return [f"{where}: it has no data there; --all-bad least takes the least bad one."]
+    return [
+        f"{where}: the least bad ones are taken, and the count is 0 there; --all-bad nodata leaves it without data."
+    ]
 
 
 def _tone_warnings(images: Sequence[FuseImage], tones: Tones) -> list[str]:

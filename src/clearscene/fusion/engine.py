@@ -15,7 +15,14 @@ from clearscene.fusion.methods.choose import METHODS, Method
 from clearscene.fusion.methods.method import Floats
 from clearscene.fusion.quality import QualityMap
 from clearscene.fusion.tone import ToneLine, toned
-from clearscene.fusion.weights import FAR, feathered, good_pixels, quality_weight, ranked_by_distance
+from clearscene.fusion.weights import (
+    FAR,
+    feathered,
+    good_pixels,
+    quality_weight,
+    ranked_by_distance,
+    softly_chosen,
+)
 from clearscene.grid import Grid, expand, slices, windows
 from clearscene.stream import ordered_map
 
@@ -27,6 +34,8 @@ COPIES = 6
 """Of the stack, that reading and a method hold at once, at most."""
 SIZES = (64, 1024)
 """Smallest and largest window, pixels a side."""
+CHOOSERS = ("best", "first")
+"""Methods that take one image a pixel."""
 STEP = 64
 BLOCK = 512
 """Side of the blocks of most files, a multiple of others, and the width of what GDAL warps at once."""
@@ -52,6 +61,11 @@ class Fusion:
     method: Method
     temperature: float = 1.0
     uses_least_bad: bool = False
+    """Where every image is masked they count as if they were not."""
+    tells_good: bool = False
+    """Where an image has a quality below 0 it is bad: it does not count as good."""
+    leaves_doubtful: bool = False
+    """Where every image is bad by its quality there is no data."""
     feather_px: int = 0
 
     @property
@@ -63,7 +77,14 @@ class Fusion:
     def halo(self) -> int:
         """Pixels around a window that bear on its weights."""
         by_distance = FAR + 1 if self.ranks_by_distance else 0
-        return max(by_distance, self.feather_px + 2 if self.feather_px else 0)
+        fading = self.feather_px + 2 if self.feather_px else 0
+        softened = self.feather_px if self.chooses else 0  # the choice of each neighbor bears on a pixel, too
+        return max(by_distance, fading) + softened
+
+    @property
+    def chooses(self) -> bool:
+        """True if each pixel is that of one image."""
+        return self.method in CHOOSERS
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,14 +98,18 @@ class Piece:
     """(image, row, col)."""
     count: NDArray[np.uint16]
     """(row, col): images that are good here; 0 where the least bad ones were taken."""
+    quality: Floats | None
+    """(image, row, col) logits, of models that tell good from bad."""
     source: NDArray[np.uint16]
     """(row, col): 1-based place of the image with the largest share, 0 where there is none."""
     shown: Floats
     """The images as they went in (image, band, row, col), 0 where not valid."""
     valid: NDArray[np.bool_]
     """(image, row, col)."""
-    good: NDArray[np.bool_]
+    unmasked: NDArray[np.bool_]
     """(image, row, col), valid and not masked."""
+    good: NDArray[np.bool_]
+    """(image, row, col), unmasked, and of a quality above 0 where a model tells."""
 
 
 def window_size(fusion: Fusion, *, workers: int, memory_limit: int) -> int:
@@ -121,22 +146,41 @@ def fuse_window(fusion: Fusion, window: Window) -> Piece:
     stack, valid = _read(fusion.members, wide)
     bad = _bad(fusion.members, wide, valid.shape)
     good = good_pixels(valid, bad, uses_least_bad=fusion.uses_least_bad)
-    weight = _weights(fusion, wide, good=good, bad=bad)
+    quality = _quality(fusion.members, wide)
+    unmasked = valid & ~bad
+    clear = unmasked & (quality >= 0) if quality is not None and fusion.tells_good else unmasked
+    if fusion.leaves_doubtful:
+        good &= clear.any(axis=0)
+    weight = _weights(fusion, quality, good=good, bad=bad)
+    fade = feathered(good, good & ~bad, fusion.feather_px) if fusion.feather_px else None
+    if fade is not None:
+        weight = _faded(weight, fade, good)
     inside = _within(window, wide)
-    stack, weight = stack[:, :, *inside], weight[:, *inside]
-    composite, share = METHODS[fusion.method](stack, weight, temperature=fusion.temperature)
-    clear = (valid & ~bad)[:, *inside]
-    has_data = (weight > 0).any(axis=0)
+    composite, share = _combined(fusion, stack, weight, fade, inside)
+    clear, has_data = clear[:, *inside], (weight[:, *inside] > 0).any(axis=0)
     return Piece(
         window=window,
         composite=composite,
         share=share,
         count=clear.sum(axis=0).astype(np.uint16),
         source=np.where(has_data, share.argmax(axis=0) + 1, 0).astype(np.uint16),
-        shown=stack,
+        quality=quality[:, *inside] if quality is not None and fusion.tells_good else None,
+        shown=stack[:, :, *inside],
         valid=valid[:, *inside],
+        unmasked=unmasked[:, *inside],
         good=clear,
     )
+
+
+def _combined(
+    fusion: Fusion, stack: Floats, weight: Floats, fade: NDArray[np.float32] | None, inside: tuple[slice, slice]
+) -> tuple[Floats, Floats]:
+    """The composite (band, row, col) and the shares (image, row, col) of a part of a window."""
+    combine = METHODS[fusion.method]
+    if fusion.chooses and fade is not None:  # what is chosen for its neighbors bears on a pixel
+        composite, share = softly_chosen(stack, weight, combine, fade=fade, width=fusion.feather_px)
+        return composite[:, *inside], share[:, *inside]
+    return combine(stack[:, :, *inside], weight[:, *inside], temperature=fusion.temperature)
 
 
 def _read(members: Sequence[Member], window: Window) -> tuple[Floats, NDArray[np.bool_]]:
@@ -160,19 +204,26 @@ def _bad(members: Sequence[Member], window: Window, shape: tuple[int, ...]) -> N
     return bad
 
 
-def _weights(fusion: Fusion, window: Window, *, good: NDArray[np.bool_], bad: NDArray[np.bool_]) -> Floats:
+def _quality(members: Sequence[Member], window: Window) -> Floats | None:
+    """Logits (image, row, col), or None without a quality model."""
+    maps = [member.quality.read(window) for member in members if member.quality is not None]
+    return np.stack(maps) if maps else None
+
+
+def _weights(fusion: Fusion, quality: Floats | None, *, good: NDArray[np.bool_], bad: NDArray[np.bool_]) -> Floats:
     """Weights (image, row, col), above 0 exactly where good."""
     if fusion.ranks_by_distance:
         weight: Floats = ranked_by_distance(good, bad)
-    elif fusion.members[0].quality is not None:
-        maps = [member.quality.read(window) for member in fusion.members if member.quality is not None]
-        weight = quality_weight(np.stack(maps), good)
+    elif quality is not None:
+        weight = quality_weight(np.asarray(quality, np.float32), good)
     else:
         weight = good.astype(np.float32)
-    if fusion.feather_px:
-        faded = weight * feathered(good, good & ~bad, fusion.feather_px)
-        weight = np.where(good, np.maximum(faded, np.finfo(np.float32).tiny), 0).astype(np.float32)
     return weight
+
+
+def _faded(weight: Floats, fade: NDArray[np.float32], good: NDArray[np.bool_]) -> Floats:
+    """Weights that fall toward where an image ends or is masked, still above 0 exactly where good."""
+    return np.where(good, np.maximum(weight * fade, np.finfo(np.float32).tiny), 0).astype(np.float32)
 
 
 def _within(window: Window, wide: Window) -> tuple[slice, slice]:

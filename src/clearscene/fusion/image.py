@@ -1,5 +1,6 @@
 """An image that takes part: what is known of it before its pixels are read."""
 
+import datetime
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,13 +10,14 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
-from clearscene.errors import ClearsceneError
+from clearscene.errors import ClearsceneError, OptionError
 from clearscene.fusion.failure import ImageError
 from clearscene.grid import Grid
 from clearscene.masking.inputs import absolute, product_name
 from clearscene.raster.bands import COLORS
 from clearscene.raster.scene import Scene, open_scene
 from clearscene.raster.sensors.opening import product_of
+from clearscene.raster.sensors.placing import pixel_area
 from clearscene.raster.sensors.product import Band, Kind, Product, Source
 
 __all__ = ["FuseImage", "Part", "describe_image", "in_order", "told_apart"]
@@ -35,10 +37,12 @@ class Part:
     nodata: float | None
     """Stored value that means no data, where the product's format says so and the file may not."""
     grid: Grid
+    given_nodata: float | None = None
+    """Stored value that means no data, by the user, where nothing in the file says what has data."""
 
     def open(self) -> Scene:
         """The file, to be closed by the caller."""
-        return open_scene(self.path, self.given)
+        return open_scene(self.path, self.given, nodata=self.given_nodata)
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ class FuseImage:
     def grid(self) -> Grid:
         """Of the finest file that holds a visible band."""
         visible = [part for part in self.parts if set(part.bands) & set(COLORS)] or [*self.parts]
-        return min((part.grid for part in visible), key=lambda grid: grid.resolution[0] * grid.resolution[1])
+        return min((part.grid for part in visible), key=pixel_area)
 
     @property
     def key(self) -> tuple[bool, str, str, str]:
@@ -122,18 +126,24 @@ def describe_image(
     *,
     scale: float | None = None,
     offset: float | None = None,
+    nodata: float | None = None,
 ) -> FuseImage:
     """Understand an image: a raster, a satellite product, a STAC Item; the other arguments as `open_reflectance`.
 
+    `nodata` is the stored value that means no data in a plain raster in which nothing says what has data.
+
     Raises:
         ImageError: It cannot be opened; names it.
+        OptionError: An option does not fit this kind of image.
     """
     try:
         product = product_of(path, bands=bands, scale=scale, offset=offset)
-        parts, scenes = _parts(product), []
+        parts, scenes = _parts(product, nodata), []
         for part in parts:
             with part.open() as scene:
                 scenes.append(scene)
+    except OptionError:  # what was asked for does not fit: no reason to do without the image
+        raise
     except ClearsceneError as error:
         raise ImageError.of(error, path) from error
     dtype = np.result_type(*(scene.dtype for scene in scenes)).name
@@ -156,7 +166,7 @@ def describe_image(
     )
 
 
-def _parts(product: Product) -> tuple[Part, ...]:
+def _parts(product: Product, nodata: float | None) -> tuple[Part, ...]:
     """The bands by the file that holds them at their finest."""
     by_file: dict[str, list[Band]] = {}
     for band in product.bands:
@@ -166,7 +176,8 @@ def _parts(product: Product) -> tuple[Part, ...]:
         numbers = {band.name: _finest(band).band for band in bands}
         given = product.given if product.is_self_named else {"gray": min(map(int, numbers.values()))}
         with open_scene(path, given) as scene:
-            parts.append(Part(path, given, numbers, bands[0].nodata, scene.grid))
+            by_user = nodata if scene.is_unmasked else None
+            parts.append(Part(path, given, numbers, bands[0].nodata, scene.grid, by_user))
     return tuple(parts)
 
 
@@ -186,4 +197,8 @@ def _date(product: Product, name: str) -> tuple[str, list[str]]:
     if not found:
         return "", []
     date = "-".join(found.groups())
+    try:
+        datetime.date.fromisoformat(date)
+    except ValueError:  # as the 30th of February
+        return "", []
     return date, [f"The date {date} is that in the name."]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
@@ -25,7 +26,7 @@ from clearscene.fusion.shifting import Shift, estimate_shift
 from clearscene.fusion.tone import ToneLine, fit_tone
 from clearscene.fusion.viewing import common_stretch, display_bands
 from clearscene.fusion.warped import COARSEST
-from clearscene.grid import Grid
+from clearscene.grid import Grid, slices
 from clearscene.raster.stretch import Stretch
 from clearscene.stream import ordered_map
 
@@ -33,6 +34,7 @@ __all__ = [
     "Overview",
     "Quality",
     "Setting",
+    "dark_rim",
     "find_reference",
     "fit_tones",
     "judge_all",
@@ -193,20 +195,40 @@ def judge_small(
     return result
 
 
+def dark_rim(data: Floats, valid: NDArray[np.bool_]) -> float:
+    """Share of the valid pixels (row, col) that are 0 in all bands (band, row, col) and hang on to the border."""
+    black = valid & (data == 0).all(axis=0)
+    _, labels = cv2.connectedComponents(black.view(np.uint8), connectivity=4)
+    border = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
+    rim = np.isin(labels, border[border > 0])
+    return float(rim.sum() / max(1, valid.sum()))
+
+
 def register_all(
-    images: Sequence[FuseImage], setting: Setting, reference: int, *, progress: Callable[[float], None]
+    images: Sequence[FuseImage],
+    setting: Setting,
+    reference: int,
+    *,
+    qualities: Sequence[Quality] = (),
+    progress: Callable[[float], None],
 ) -> dict[str, Shift | None]:
-    """The shift of every image against the reference, by path; None where it cannot be told."""
+    """The shift of every image against the reference, by path; None where it cannot be told.
+
+    Clouds drift: what is masked, or by its quality more likely bad than good, says nothing of where an image lies.
+    """
+    clear = {image.path: quality.is_clear for image, quality in zip(images, qualities, strict=bool(qualities))}
     band = (display_bands(setting.bands)[len(display_bands(setting.bands)) // 2],)  # green, or the one there is
     result: dict[str, Shift | None] = {}
     with ExitStack() as fixed_stack:
-        fixed = cache(_reader(fixed_stack, images[reference], setting, band=band))  # at most nine small windows
+        held = _reader(fixed_stack, images[reference], setting, band=band, clear=clear.get(images[reference].path))
+        fixed = cache(held)  # at most nine small windows
 
         def shift_of(image: FuseImage) -> Shift | None:
             if image is images[reference]:
                 return Shift(0.0, 0.0, 0)
             with ExitStack() as stack:
-                return estimate_shift(fixed, _reader(stack, image, setting, band=band), setting.grid)
+                moving = _reader(stack, image, setting, band=band, clear=clear.get(image.path))
+                return estimate_shift(fixed, moving, setting.grid)
 
         shifts = ordered_map(shift_of, images, workers=setting.options.workers)
         for image, shift in zip(images, shifts, strict=True):
@@ -216,16 +238,26 @@ def register_all(
 
 
 def _reader(
-    stack: ExitStack, image: FuseImage, setting: Setting, *, band: tuple[str, ...]
+    stack: ExitStack,
+    image: FuseImage,
+    setting: Setting,
+    *,
+    band: tuple[str, ...],
+    clear: NDArray[np.bool_] | None,
 ) -> Callable[[Window], tuple[Floats, NDArray[np.bool_]]]:
+    """Reads a window of one band, and where it is good; `clear` (row, col) is that of the overview."""
     aligned = stack.enter_context(setting.open(image, bands=band))
     mask = setting.open_mask(image)
     if mask is not None:
         stack.enter_context(mask)
+    _, factor = coarser(setting.grid, OVERVIEW)
 
     def read(window: Window) -> tuple[Floats, NDArray[np.bool_]]:
         pixels = aligned.read(window)
         good = pixels.valid if mask is None else pixels.valid & ~mask.bad(window)
+        if clear is not None:
+            rows, cols = (np.arange(span.start, span.stop) // factor for span in slices(window))
+            good = good & clear[np.ix_(rows, cols)]
         return np.asarray(pixels.data[0], aligned.dtype), good
 
     return read

@@ -19,7 +19,7 @@ CHOICES = {
     "extent": ("union", "intersection"),
     "resampling": ("nearest", "bilinear", "cubic", "average"),
     "on_error": ("stop", "skip"),
-    "all_bad": ("nodata", "least"),
+    "all_bad": ("auto", "nodata", "least"),
 }
 
 
@@ -37,14 +37,15 @@ class FuseOptions:
     """Cloud masks, files or folders of them; or `auto` alone, which masks with `mask_model`."""
     mask_model: str = DEFAULT_MODEL
     """Cloud model of `--masks auto`: the name of a shipped one, or a folder."""
-    all_bad: Literal["nodata", "least"] = "nodata"
-    """Where every image is masked: no data, or the images as if they were not masked."""
+    all_bad: Literal["auto", "nodata", "least"] = "auto"
+    """Where every image is bad: no data, or the images all the same. `auto`: no data where all are masked, and the
+    least bad where a quality model alone takes all for bad; the count is 0 there."""
     tone: Literal["none", "match"] = "none"
     """`match` brings each image to the tone of the reference before they are combined."""
     feather: int | None = None
     """Pixels over which an image fades in beside its clouds and edges; None is 0, and 16 with `tone` match."""
     reference: str = ""
-    """Name of the image whose tone and place are kept; empty is the one with the most good pixels."""
+    """Name of the image whose tone and place are kept; empty is the clearest, by quality, masks or what is usual."""
     align: bool = False
     """Shift the images onto the reference by phase correlation."""
     bands: Mapping[str, int] | None = None
@@ -52,6 +53,8 @@ class FuseOptions:
     scale: float | None = None
     """Reflectance = value * scale + offset, of plain rasters."""
     offset: float | None = None
+    nodata: float | None = None
+    """Stored value that means no data in plain rasters that do not declare one."""
     use: tuple[str, ...] = ()
     """Common names of the bands to fuse; empty takes those that all images have."""
     reflectance: bool = False
@@ -67,7 +70,8 @@ class FuseOptions:
     resampling: str = "bilinear"
     """How values come onto the common grid: nearest, bilinear, cubic or average."""
     quality: bool = False
-    """Write `_quality.tif`: the share of each image, percent."""
+    """Write `_share.tif`, the share of each image, percent, and with a model that tells good from bad `_quality.tif`,
+    how likely each image is good, percent."""
     dates: bool = False
     """Write `_date.tif`: the date of the winning image as YYYYMMDD."""
     inspect: bool = False
@@ -97,15 +101,30 @@ class FuseOptions:
             if getattr(self, name) not in choices:
                 option = f"--{name.replace('_', '-')}"
                 raise OptionError(f"{option} {getattr(self, name)!r} is not known.", hint=f"Use {', '.join(choices)}.")
-        if not (math.isfinite(self.temperature) and self.temperature > 0):
-            raise OptionError(f"--temperature {self.temperature:g} is not above 0.", hint="Use 1, or less to sharpen.")
+        if not _is_positive(self.temperature):
+            raise OptionError(f"--temperature {self.temperature} is not above 0.", hint="Use 1, or less to sharpen.")
         if self.feather is not None and not 0 <= self.feather <= MOST_FEATHER:
             raise OptionError(f"--feather {self.feather} is not between 0 and {MOST_FEATHER} pixels.")
-        if self.bounds is not None and not (self.bounds[0] < self.bounds[2] and self.bounds[1] < self.bounds[3]):
+        if self.bounds is not None and not _is_box(self.bounds):
             raise OptionError(f"--bounds {self.bounds} hold no ground.", hint="Give left, bottom, right, top.")
-        if self.resolution is not None and not (math.isfinite(self.resolution) and self.resolution > 0):
-            raise OptionError(f"--resolution {self.resolution:g} is no length in meters.", hint="Give one, as 10.")
+        if self.resolution is not None and not _is_positive(self.resolution):
+            raise OptionError(f"--resolution {self.resolution} is no length in meters.", hint="Give one, as 10.")
+        if len(set(self.use)) < len(self.use):
+            raise OptionError(f"--use {','.join(self.use)} names a band twice.")
+        self._check_values()
         self._check_running()
+
+    def _check_values(self) -> None:
+        """Refuse a scale and an offset that make no reflectance of any value."""
+        if self.scale is not None and not _is_positive(self.scale):
+            raise OptionError(f"--scale {self.scale} makes no reflectance.", hint="Give a number above 0, as 0.0001.")
+        if self.offset is not None and not math.isfinite(self.offset):
+            raise OptionError(f"--offset {self.offset} is no number.", hint="Give one, as -0.1.")
+        if self.offset and self.scale is None:
+            raise OptionError(
+                f"--offset {self.offset:g} says nothing without --scale: reflectance is value * scale + offset.",
+                hint="Name --scale too, as 0.0001.",
+            )
 
     def _check_running(self) -> None:
         """Refuse what does not go together, and what cannot be run."""
@@ -113,6 +132,8 @@ class FuseOptions:
             raise OptionError("--like gives the whole grid; --bounds and --resolution do not go with it.")
         if "auto" in self.masks and len(self.masks) > 1:
             raise OptionError("--masks auto goes with no other mask.", hint="Give auto, or files.")
+        if self.mask_model != DEFAULT_MODEL and self.masks != ("auto",):
+            raise OptionError("--mask-model is the model of --masks auto, which is not asked for.")
         if self.workers < 1:
             raise OptionError(f"--workers {self.workers} is less than 1.")
         if self.memory_limit_mb < 600:
@@ -123,6 +144,14 @@ class FuseOptions:
 
 RUNNING = ("device", "workers", "memory_limit_mb", "on_error")
 MOST_FEATHER = 64
+
+
+def _is_positive(value: float) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value) and value > 0
+
+
+def _is_box(bounds: tuple[float, ...]) -> bool:
+    return len(bounds) == 4 and bounds[0] < bounds[2] and bounds[1] < bounds[3]
 
 
 def _say(value: object) -> str:

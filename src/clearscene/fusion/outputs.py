@@ -15,9 +15,10 @@ from clearscene.fusion.methods.method import Floats
 from clearscene.grid import Grid
 from clearscene.raster.cog import CogWriter
 
-__all__ = ["FuseWriters", "Plan", "Totals", "days_of", "encoded", "name_with_date"]
+__all__ = ["FuseWriters", "Plan", "Totals", "chance_of", "days_of", "encoded", "name_with_date"]
 
 NO_SHARE = 255
+MOST_LOGIT = 30.0
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,12 @@ class Plan:
     """Of the images, with their dates."""
     days: tuple[int, ...]
     """Date of each image as YYYYMMDD, 0 if unknown."""
+    shares: bool
     quality: bool
+    """Only of models that tell good from bad."""
     dates: bool
+    scaling: tuple[tuple[float, float], ...] | None = None
+    """Scale and offset from stored values to reflectance, by band; None if nobody knows or values are reflectance."""
 
     @property
     def stem(self) -> str:
@@ -45,7 +50,7 @@ class Plan:
     @property
     def files(self) -> dict[str, str]:
         """Names of the rasters by their key in the record."""
-        more = {"quality": self.quality, "date": self.dates}
+        more = {"share": self.shares, "quality": self.quality, "date": self.dates}
         ends = {"count": "_count", "source": "_source", **{key: f"_{key}" for key, wanted in more.items() if wanted}}
         return {"image": self.image, **{key: f"{self.stem}{end}.tif" for key, end in ends.items()}}
 
@@ -58,6 +63,7 @@ class Totals:
     filled: int = 0
     unseen: int = 0
     all_masked: int = 0
+    all_doubtful: int = 0
     nudged: int = 0
     valid: NDArray[np.int64] = field(init=False)
     good: NDArray[np.int64] = field(init=False)
@@ -70,10 +76,11 @@ class Totals:
 
     def add(self, piece: Piece) -> None:
         """Count a window."""
-        seen, clear = piece.valid.any(axis=0), piece.good.any(axis=0)
+        seen, unmasked = piece.valid.any(axis=0), piece.unmasked.any(axis=0)
         self.filled += int((piece.source > 0).sum())
         self.unseen += int((~seen).sum())
-        self.all_masked += int((seen & ~clear).sum())
+        self.all_masked += int((seen & ~unmasked).sum())
+        self.all_doubtful += int((unmasked & ~piece.good.any(axis=0)).sum())
         self.valid += piece.valid.sum(axis=(1, 2))
         self.good += piece.good.sum(axis=(1, 2))
         self.won += np.bincount(piece.source.ravel(), minlength=self.n_images + 1)[1:]
@@ -111,9 +118,10 @@ class FuseWriters:
             "count": piece.count[np.newaxis],
             "source": piece.source[np.newaxis],
         }
-        if plan.quality:
-            percent = np.rint(100 * piece.share).astype(np.uint8)
-            layers["quality"] = np.where(has_data, percent, np.uint8(NO_SHARE))
+        if plan.shares:
+            layers["share"] = percent(piece.share, has_data)
+        if plan.quality and piece.quality is not None:
+            layers["quality"] = percent(chance_of(piece.quality), piece.valid)
         if plan.dates:
             layers["date"] = np.array((0, *plan.days), np.int32)[piece.source][np.newaxis]
         for key, array in layers.items():
@@ -129,17 +137,28 @@ def _format_of(key: str, plan: Plan) -> dict[str, Any]:
             "n_bands": len(plan.bands),
             "nodata": plan.nodata,
             "descriptions": plan.bands,
+            "scaling": plan.scaling,
             "resampling": Resampling.average,
         }
     if key == "source":
         categories = {0: "no data", **{place + 1: name for place, name in enumerate(plan.names)}}
         return {"dtype": small, "nodata": 0, "categories": categories, "descriptions": ("winning image",)}
-    if key == "quality":
+    if key in ("share", "quality"):
         names = plan.names
         return {"dtype": "uint8", "n_bands": len(names), "nodata": NO_SHARE, "descriptions": names}
     if key == "date":
         return {"dtype": "int32", "nodata": 0, "descriptions": ("date as YYYYMMDD",)}
     return {"dtype": small, "descriptions": ("images that are good here",)}
+
+
+def percent(part: Floats, told: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Parts of 1 (image, row, col) as percent, 255 where not `told`."""
+    return np.where(told, np.rint(100 * part), NO_SHARE).astype(np.uint8)
+
+
+def chance_of(logit: Floats) -> Floats:
+    """How likely an image is good, 0 to 1: the logistic function of its quality."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(logit, -MOST_LOGIT, MOST_LOGIT))), np.float32)
 
 
 def encoded(

@@ -1,4 +1,4 @@
-"""The page of a fusion: images, their shares and the result side by side, one file that needs nothing else."""
+"""The page of a fusion: images, their quality, their shares and the result, in one file that needs nothing else."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +25,8 @@ class _Card:
     """Data URI."""
     share: str
     """Data URI."""
+    quality: str | None
+    """Data URI; None without a model that tells good from bad."""
 
 
 def write_page(report: FuseReport, preview: Preview, path: Path) -> None:
@@ -33,14 +35,24 @@ def write_page(report: FuseReport, preview: Preview, path: Path) -> None:
     Raises:
         OutputError: It cannot be written.
     """
-    cards = [
-        _Card(record, data_uri(preview.image(place)), data_uri(preview.share(place)))
-        for place, record in enumerate(report.images)
-    ]
+    cards = [_card(preview, place, record) for place, record in enumerate(report.images)]
     scores = [record.score for record in report.images if record.score is not None]
-    text = _template().render(report=report, cards=cards, result=data_uri(preview.result()), scores=scores, told=told)
+    text = _template().render(
+        report=report,
+        cards=cards,
+        result=data_uri(preview.result()),
+        scores=scores,
+        has_quality=any(card.quality for card in cards),
+        told=told,
+    )
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def _card(preview: Preview, place: int, record: ImageRecord) -> _Card:
+    quality = preview.quality(place)
+    shown = data_uri(preview.image(place)), data_uri(preview.share(place))
+    return _Card(record, *shown, None if quality is None else data_uri(quality))
 
 
 @cache

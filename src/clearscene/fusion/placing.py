@@ -13,7 +13,7 @@ from clearscene.fusion.image import FuseImage
 from clearscene.fusion.options import FuseOptions
 from clearscene.grid import Grid
 from clearscene.raster.scene import open_scene
-from clearscene.raster.sensors.placing import pixel_size_m
+from clearscene.raster.sensors.placing import pixel_area, pixel_size_m
 
 __all__ = ["coarser", "common_grid", "place_of"]
 
@@ -24,6 +24,8 @@ EDGE_POINTS = 21
 SLACK_PX = 1e-3
 LARGEST = 1 << 31
 """Rows or columns that GDAL can count."""
+MOST_PIXELS = 1 << 37
+"""Of a result: a hundred times the largest orthophotos."""
 
 
 def common_grid(images: Sequence[FuseImage], options: FuseOptions) -> Grid:
@@ -33,12 +35,13 @@ def common_grid(images: Sequence[FuseImage], options: FuseOptions) -> Grid:
     date and name), so that image is not resampled. The order in which images are given does not matter.
 
     Raises:
-        GridError: Images lie apart, or one has no CRS and cannot be placed beside others; names them.
+        GridError: Images lie apart, or one has no CRS and cannot be placed beside others; names them. Or the grid has
+            more than 137 billion pixels.
         OptionError: A resolution without a CRS.
         SceneError: `like` cannot be opened.
     """
     placed = [image.grid for image in images if image.grid.crs is not None]
-    base = min(placed or [image.grid for image in images], key=lambda grid: grid.resolution[0] * grid.resolution[1])
+    base = min(placed or [image.grid for image in images], key=pixel_area)
     _check_places(images, base)
     if options.like:
         with open_scene(options.like) as scene:
@@ -52,6 +55,12 @@ def common_grid(images: Sequence[FuseImage], options: FuseOptions) -> Grid:
             grid = base
         else:
             grid = _over(fine, _extent(images, fine, options.extent))
+    if grid.n_pixels > MOST_PIXELS:
+        raise GridError(
+            f"The result would have {grid.width:,} x {grid.height:,} px of {grid.resolution[0]:.6g} x"
+            f" {grid.resolution[1]:.6g} map units.",
+            hint="Check --resolution, in meters, and --bounds.",
+        )
     _check_overlap(images, grid, is_given=bool(options.like or options.bounds))
     return grid
 

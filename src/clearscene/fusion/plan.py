@@ -17,25 +17,31 @@ from clearscene.fusion.options import FuseOptions
 from clearscene.fusion.quality import QualityModel, find_quality_model, load_quality_model
 from clearscene.fusion.shifting import WARN_PX, Shift, told
 from clearscene.grid import Grid
+from clearscene.models.session import choose_device
 
 __all__ = [
     "Prepared",
     "applied",
+    "collar_warnings",
     "fitted",
     "judged_as",
     "level_warnings",
     "listed",
     "nodata_for",
     "prepare_fuse",
+    "scaling_for",
     "shift_warnings",
     "tone_warnings",
 ]
 
 WITH_QUALITY = ("learned", "best")
+WITHOUT_FADING = ("median", "medoid")
 USUAL_SCALE = 1e-4
 """Of Sentinel-2, MODIS and most mosaics of reflectance in 16 bits."""
 UNLIKE = 100.0
 """Times as bright as the others, or as dark: no such image shows the place in the same unit."""
+DARK_RIM = 0.005
+"""Of the valid pixels, that are black and hang on to the border."""
 MOST_LINES = 3
 """Images that are warned of one by one."""
 SMALLEST_PX = 0.1
@@ -52,6 +58,11 @@ class Prepared:
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    @property
+    def tells_good(self) -> bool:
+        """True if there is a model that tells good pixels from bad ones."""
+        return self.model is not None and self.model.tells_good
+
 
 def prepare_fuse(options: FuseOptions) -> Prepared:
     """Choose the method and load the model, so that every mistake in the options shows before work starts.
@@ -60,12 +71,12 @@ def prepare_fuse(options: FuseOptions) -> Prepared:
         ModelError: `learned` is asked for and there is no quality model, or the model is broken.
         OptionError: Options do not go together.
     """
+    choose_device(options.device)
     if options.masks == ("auto",):
         require_mask_model(options.mask_model)
     method = options.method
+    _check_used(options)
     if method != "auto" and method not in WITH_QUALITY:
-        if options.model is not None:
-            raise OptionError(f"--model is not used by --method {method}.", hint="Use --method learned or best.")
         return Prepared(options, method, None)
     folder = find_quality_model(options.model)
     if folder is not None:
@@ -85,6 +96,22 @@ def prepare_fuse(options: FuseOptions) -> Prepared:
         return Prepared(options, "best", None, ("Ranked by the distance to the next masked pixel.",))
     note = "No quality model is installed, so the method is medoid; name a model with --model, or another --method."
     return Prepared(options, "medoid", None, (note,))
+
+
+def _check_used(options: FuseOptions) -> None:
+    """Refuse an option that the method makes no use of."""
+    method = options.method
+    if method == "auto":
+        return
+    if options.model is not None and method not in WITH_QUALITY:
+        raise OptionError(f"--model is not used by --method {method}.", hint="Use --method learned or best.")
+    if options.temperature != 1 and method != "learned":
+        raise OptionError(f"--temperature is not used by --method {method}.", hint="Use --method learned.")
+    if options.feather and method in WITHOUT_FADING:
+        raise OptionError(
+            f"--feather is not used by --method {method}, which counts every good image alike.",
+            hint=f"Leave it out, or use another method than {' or '.join(WITHOUT_FADING)}.",
+        )
 
 
 def fitted(prepared: Prepared, images: Sequence[FuseImage]) -> Prepared:
@@ -176,10 +203,29 @@ def level_warnings(images: Sequence[FuseImage], samples: Sequence[Floats]) -> li
     ]
 
 
+def collar_warnings(images: Sequence[FuseImage], dark_rims: Sequence[float]) -> list[str]:
+    """What to say of images around which there is black that nothing declares as nodata; shares of valid pixels."""
+    dark = [image.name for image, share in zip(images, dark_rims, strict=True) if share > DARK_RIM]
+    if not dark:
+        return []
+    return [
+        f"{listed(dark)}: black along the border counts as data, because no nodata value is declared; --nodata 0 leaves"
+        " it out."
+    ]
+
+
+def scaling_for(
+    agreed: Agreed, images: Sequence[FuseImage], options: FuseOptions
+) -> tuple[tuple[float, float], ...] | None:
+    """Scale and offset by which the values of the result become reflectance: those of the images."""
+    if options.reflectance or not images[0].has_scale:
+        return None
+    return tuple(images[0].lines[band] for band in agreed.bands)
+
+
 def tone_warnings(prepared: Prepared) -> list[str]:
     """What to say of tones that are fitted on clouds, too."""
-    options, model = prepared.options, prepared.model
-    if options.tone != "match" or options.masks or (model is not None and model.tells_good):
+    if prepared.options.tone != "match" or prepared.options.masks or prepared.tells_good:
         return []
     return ["Without masks clouds count as ground when tones are fitted: give --masks auto, or a folder of masks."]
 
@@ -193,8 +239,8 @@ def nodata_for(
     """
     if agreed.nodata is not None:
         return agreed.nodata
-    may_be_masked = bool(options.masks) and options.all_bad == "nodata"
-    if not may_be_masked and any(_fills(image, grid, shifts.get(image.path)) for image in images):
+    may_be_left = options.all_bad == "nodata" or (bool(options.masks) and options.all_bad == "auto")
+    if not may_be_left and any(_fills(image, grid, shifts.get(image.path)) for image in images):
         return None
     kind = np.dtype(agreed.dtype)
     return 0.0 if kind.kind == "u" else float(np.iinfo(kind).min)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from clearscene.fusion.engine import Piece
 from clearscene.fusion.methods.method import Floats
+from clearscene.fusion.outputs import chance_of
 from clearscene.grid import Grid, slices
 from clearscene.raster.stretch import Stretch
 
@@ -27,10 +28,12 @@ GROUND = np.array([236, 239, 242], np.uint8)
 class Preview:
     """Means over squares of pixels, of large squares every few pixels. Law: how the scene was cut changes nothing.
 
-    Memory: `(5 + 4 * images) * 320 * 320 * 8` bytes at most.
+    Memory: `(5 + 6 * images) * 320 * 320 * 8` bytes at most.
     """
 
-    def __init__(self, grid: Grid, n_images: int, *, display: Sequence[int], stretch: Stretch) -> None:
+    def __init__(
+        self, grid: Grid, n_images: int, *, display: Sequence[int], stretch: Stretch, has_quality: bool = False
+    ) -> None:
         """`display` are places of the bands to show, three or one."""
         factor = math.ceil(max(grid.height, grid.width) / LONGEST)
         self._step = max(1, factor // A_SIDE)
@@ -42,6 +45,7 @@ class Preview:
         self._images = np.zeros((n_images, len(self._display), *shape))
         self._seen = np.zeros((n_images, *shape))
         self._shares = np.zeros((n_images, *shape))
+        self._qualities = np.zeros((n_images, *shape)) if has_quality else None
         self._result = np.zeros((len(self._display), *shape))
         self._has_data = np.zeros(shape)
 
@@ -51,6 +55,8 @@ class Preview:
         self._add(self._result, np.where(has_data, piece.composite[self._display], 0), piece)
         self._add(self._has_data, has_data, piece)
         self._add(self._shares, piece.share, piece)
+        if self._qualities is not None and piece.quality is not None:
+            self._add(self._qualities, np.where(piece.valid, chance_of(piece.quality), 0), piece)
         self._add(self._images, piece.shown[:, self._display], piece)
         self._add(self._seen, piece.valid, piece)
 
@@ -64,10 +70,11 @@ class Preview:
 
     def share(self, place: int) -> NDArray[np.uint8]:
         """The share of an image (row, col, 3), white 0 to dark blue 1."""
-        part = self._shares[place] / np.maximum(self._has_data, 1e-9)
-        level = np.clip(part, 0, 1)[..., np.newaxis]
-        colors = (1 - level) * np.array([247, 251, 255]) + level * np.array([8, 48, 107])
-        return np.where(self._has_data[..., np.newaxis] > 0, np.rint(colors), GROUND).astype(np.uint8)
+        return _as_blue(self._shares[place], self._has_data)
+
+    def quality(self, place: int) -> NDArray[np.uint8] | None:
+        """How likely an image is good (row, col, 3), in the colors of the share; None without a model that tells."""
+        return None if self._qualities is None else _as_blue(self._qualities[place], self._seen[place])
 
     def _stretched(self, means: Floats) -> NDArray[np.uint8]:
         """For people: reflectance by the tails of the result, so that ground fills the range and clouds are white.
@@ -104,6 +111,13 @@ class Preview:
     def _looked_at(self, span: slice) -> slice:
         """The numbers of the pixels of a span that are looked at."""
         return slice(-(-span.start // self._step), -(-span.stop // self._step))
+
+
+def _as_blue(sums: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Means of parts of 1 as colors (row, col, 3)."""
+    level = np.clip(sums / np.maximum(counts, 1e-9), 0, 1)[..., np.newaxis]
+    colors = (1 - level) * np.array([247, 251, 255]) + level * np.array([8, 48, 107])
+    return np.where(counts[..., np.newaxis] > 0, np.rint(colors), GROUND).astype(np.uint8)
 
 
 def _squares(span: slice, factor: int) -> tuple[NDArray[np.intp], slice]:

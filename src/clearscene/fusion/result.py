@@ -54,7 +54,9 @@ class ImageRecord(_Record):
     is_reference: bool
     mask: str | None = Field(description="Its cloud mask.")
     valid_percent: float = Field(description="Of the result, where it has data.")
-    good_percent: float = Field(description="Of the result, where it has data and is not masked.")
+    good_percent: float = Field(
+        description="Of the result, where it has data, is not masked, and is good by its quality if a model tells."
+    )
     won_percent: float = Field(description="Of the filled pixels, where it has the largest share.")
     share_percent: float = Field(description="Mean share in the filled pixels.")
     shift: ShiftRecord | None = Field(description="Null if it cannot be told.")
@@ -103,6 +105,9 @@ class FuseReport(_Record):
     filled_percent: float = Field(description="Pixels with data.")
     unseen_percent: float = Field(description="Pixels of which no image has data.")
     all_masked_percent: float = Field(description="Pixels where some image has data, and all that have are masked.")
+    all_doubtful_percent: float = Field(
+        default=0.0, description="Pixels where some image is not masked, and all such are more likely bad than good."
+    )
     nudged_pixels: int = Field(description="Moved by one level, because their value would have meant nodata.")
     score: float | None = Field(default=None, description="Of the result, by the inspection.")
     notes: list[str] = []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from clearscene.errors import SceneError
+from clearscene.errors import OptionError, SceneError
 from clearscene.fusion.checks import Agreed, agree
 from clearscene.fusion.describe import Outcome, describe_run
 from clearscene.fusion.engine import Fusion, fused_pieces, window_size
@@ -19,6 +19,7 @@ from clearscene.fusion.members import (
     Overview,
     Quality,
     Setting,
+    dark_rim,
     find_reference,
     fit_tones,
     judge_all,
@@ -32,7 +33,17 @@ from clearscene.fusion.methods.method import Floats
 from clearscene.fusion.outputs import FuseWriters, Plan, Totals, days_of, name_with_date
 from clearscene.fusion.page import write_page
 from clearscene.fusion.placing import common_grid
-from clearscene.fusion.plan import Prepared, applied, fitted, judged_as, level_warnings, nodata_for, tone_warnings
+from clearscene.fusion.plan import (
+    Prepared,
+    applied,
+    collar_warnings,
+    fitted,
+    judged_as,
+    level_warnings,
+    nodata_for,
+    scaling_for,
+    tone_warnings,
+)
 from clearscene.fusion.preview import Preview
 from clearscene.fusion.quality import QualityMap
 from clearscene.fusion.result import FuseReport, SkippedRecord, write_report
@@ -77,7 +88,7 @@ def fuse_images(paths: Sequence[str], out: Path, prepared: Prepared, *, progress
         except ImageError as error:
             if options.on_error != "skip":
                 raise
-            skipped.append(SkippedRecord(path=error.image, error=error.message))
+            skipped.append(SkippedRecord(path=absolute(error.image), error=error.message))
             left = [path for path in left if path != error.image]
             if not left:
                 raise SceneError(f"None of the {len(paths)} images can be used: {error.message}") from error
@@ -115,6 +126,7 @@ class FuseJob:
     prepared: Prepared
     progress: Progress
     watch: Stopwatch = field(default_factory=Stopwatch)
+    _dark_rims: list[float] = field(default_factory=list)
 
     def run(self, skipped: Sequence[SkippedRecord]) -> tuple[FuseReport, Preview]:
         """All stages; the report is that of the JSON record."""
@@ -127,9 +139,20 @@ class FuseJob:
         setting = Setting(grid, agreed.bands, options, masks)
         with self._stage("align"):
             reference, samples, qualities = self._look(images, setting)
-            warnings = (*self.prepared.warnings, *level_warnings(images, samples), *tone_warnings(self.prepared))
+            warnings = (
+                *self.prepared.warnings,
+                *level_warnings(images, samples),
+                *collar_warnings(images, self._dark_rims),
+                *tone_warnings(self.prepared),
+            )
             self.prepared = replace(self.prepared, warnings=warnings)
-            shifts = register_all(images, setting, reference, progress=lambda share: self.progress("align", share))
+            shifts = register_all(
+                images,
+                setting,
+                reference,
+                qualities=qualities,
+                progress=lambda share: self.progress("align", share),
+            )
             moved = applied(shifts, options)
             tones = {}
             if options.tone == "match":
@@ -145,8 +168,10 @@ class FuseJob:
             nodata=nodata,
             names=tuple(name_with_date(image.name, image.date) for image in images),
             days=days_of([image.date for image in images]),
-            quality=options.quality,
+            shares=options.quality,
+            quality=options.quality and self.prepared.tells_good,
             dates=options.dates,
+            scaling=scaling_for(agreed, images, options),
         )
         with self._stage("fuse"):
             totals, preview, window = self._fuse(
@@ -179,7 +204,12 @@ class FuseJob:
     def _understand(self) -> tuple[list[FuseImage], Agreed, Grid]:
         """The images in order, what they have in common, and the grid."""
         options = self.prepared.options
-        found = [describe_image(path, options.bands, scale=options.scale, offset=options.offset) for path in self.paths]
+        if not self.paths:
+            raise OptionError("There is no image to fuse.", hint="Name two or more of one place.")
+        found = [
+            describe_image(path, options.bands, scale=options.scale, offset=options.offset, nodata=options.nodata)
+            for path in self.paths
+        ]
         images = in_order(told_apart(found))
         return images, agree(images, options), common_grid(images, options)
 
@@ -201,9 +231,10 @@ class FuseJob:
         for view in look_over_all(images, setting):
             views.append(Overview(view.data[places].mean(axis=0, keepdims=True), view.valid, view.good))
             samples.append(view.data[places][:, view.valid].ravel().astype(np.float32))
+            self._dark_rims.append(dark_rim(view.data, view.valid))
         wanted, model = setting.options.reference, self.prepared.model
         qualities: list[Quality] = []
-        if model is not None and (not wanted or setting.options.tone == "match"):
+        if model is not None and (not wanted or setting.options.tone == "match" or model.tells_good):
             stretch = stretch_of(images, setting, samples)
             goods = [view.good for view in views]
             qualities = judge_small(
@@ -242,7 +273,9 @@ class FuseJob:
         """Combine window by window and write; counts, pictures, and the side of the windows."""
         options, grid = setting.options, setting.grid
         display = [plan.bands.index(name) for name in display_bands(plan.bands)]
-        totals, preview = Totals(len(images)), Preview(grid, len(images), display=display, stretch=stretch)
+        totals = Totals(len(images))
+        has_quality = self.prepared.tells_good
+        preview = Preview(grid, len(images), display=display, stretch=stretch, has_quality=has_quality)
         with ExitStack() as stack:
             members = open_members(stack, images, setting, shifts=moved, tones=tones, maps=maps)
             fusion = Fusion(
@@ -251,6 +284,8 @@ class FuseJob:
                 method=self.prepared.method,
                 temperature=options.temperature,
                 uses_least_bad=options.all_bad == "least",
+                tells_good=self.prepared.tells_good,
+                leaves_doubtful=self.prepared.tells_good and options.all_bad == "nodata",
                 feather_px=options.feather_px,
             )
             size = window_size(fusion, workers=options.workers, memory_limit=options.memory_limit_mb * MAP_BYTES)

@@ -15,13 +15,14 @@ import numpy as np
 import rasterio
 import rasterio.shutil
 from numpy.typing import NDArray
-from rasterio.enums import Resampling
+from rasterio.enums import ColorInterp, Resampling
 from rasterio.io import DatasetReader, DatasetWriter
 from rasterio.windows import Window
 
 from clearscene.atomic import output_error, replacing
 from clearscene.errors import GridError, OutputError
 from clearscene.grid import IMAGE_TRANSFORM, Grid
+from clearscene.raster.bands import COLORS
 from clearscene.raster.gdal import GDAL_ERRORS, block_cache, no_place_needed, open_quietly
 
 __all__ = ["CogWriter"]
@@ -57,6 +58,7 @@ class CogWriter:
         descriptions: Sequence[str] = (),
         colors: Mapping[int, Color] | None = None,
         categories: Mapping[int, str] | None = None,
+        scaling: Sequence[tuple[float, float]] | None = None,
         resampling: Resampling = Resampling.nearest,
     ) -> None:
         """Describe the file; nothing is written before the `with` block starts.
@@ -70,12 +72,13 @@ class CogWriter:
             descriptions: Name of each band, or none.
             colors: Color table (red, green, blue, alpha) by value, one band of uint8 only.
             categories: What values mean, by value.
+            scaling: Scale and offset of each band, from stored to physical values: value * scale + offset.
             resampling: How overviews are made; nearest or mode for classes.
         """
         self.path, self.grid = Path(path), grid
         self._profile = _draft_profile(grid, dtype=dtype, n_bands=n_bands, nodata=nodata)
         self._descriptions, self._colors = tuple(descriptions), colors
-        self._categories, self._resampling = categories, resampling
+        self._categories, self._scaling, self._resampling = categories, scaling, resampling
         self._draft: DatasetWriter | None = None
 
     def __enter__(self) -> Self:
@@ -143,6 +146,11 @@ class CogWriter:
             draft.write_colormap(1, dict(self._colors))
         for band, description in enumerate(self._descriptions, start=1):
             draft.set_band_description(band, description)
+        if self._scaling:
+            draft.scales, draft.offsets = zip(*self._scaling, strict=True)
+        if set(COLORS) <= set(self._descriptions):
+            known = {name: ColorInterp[name] for name in COLORS}
+            draft.colorinterp = [known.get(name, ColorInterp.undefined) for name in self._descriptions]
         if self._categories:
             draft.update_tags(1, **{f"CLASS_{value}": name for value, name in self._categories.items()})
 

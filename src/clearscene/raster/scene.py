@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from threading import Lock, local
@@ -67,7 +68,14 @@ class Scene:
     overviews: tuple[int, ...]
     """Reduction of each overview that can be opened in place of the scene; none of a palette."""
 
-    def __init__(self, path: str | Path, bands: Mapping[str, int] | None = None, *, level: int | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        bands: Mapping[str, int] | None = None,
+        *,
+        level: int | None = None,
+        nodata: float | None = None,
+    ) -> None:
         self.path = str(path)
         self.name = _name_of(self.path)
         self._level = level
@@ -77,16 +85,18 @@ class Scene:
         self._handles: list[DatasetReader] | None = [dataset]
         try:
             with block_cache():
-                self._learn(dataset, bands)
+                self._learn(dataset, bands, nodata)
         except BaseException:
             self.close()
             raise
 
-    def _learn(self, dataset: DatasetReader, given: Mapping[str, int] | None) -> None:
+    def _learn(self, dataset: DatasetReader, given: Mapping[str, int] | None, nodata: float | None) -> None:
         """Understand the dataset, and keep it as the handle of this thread."""
         found = find_bands(dataset, given)
         _refuse_complex(dataset, found)
         self._recipe: Recipe = recipe_of(dataset, found)
+        if nodata is not None and self.is_unmasked:
+            self._recipe = replace(self._recipe, nodata=(nodata,) * len(self._recipe.nodata))
         is_palette = self._recipe.colors is not None
         self.grid, self.notes = grid_of(dataset)
         self.notes += found.notes
@@ -282,18 +292,25 @@ class Scene:
             )
 
 
-def open_scene(path: str | Path, bands: Mapping[str, int] | None = None, *, level: int | None = None) -> Scene:
+def open_scene(
+    path: str | Path,
+    bands: Mapping[str, int] | None = None,
+    *,
+    level: int | None = None,
+    nodata: float | None = None,
+) -> Scene:
     """Open anything that GDAL reads: a file, a /vsi path, an http(s) address; see `Scene`.
 
     Law: masks and overviews beside the file count as those inside. `bands` names bands by
     1-based number and goes before what the file says. `level` opens one of `Scene.overviews`,
-    counted from 0, as a scene of its own.
+    counted from 0, as a scene of its own. `nodata` is the value that means no data where nothing in
+    the file says so.
 
     Raises:
         SceneError: It is missing, empty, no raster, broken, complex, or a container of several rasters.
         BandError: `bands` asks for what is not there, or red, green and blue cannot be told.
     """
-    return Scene(path, bands, level=level)
+    return Scene(path, bands, level=level, nodata=nodata)
 
 
 def _name_of(path: str) -> str:

@@ -9,7 +9,7 @@ from clearscene.errors import OptionError, SceneError
 from clearscene.grid import Grid
 from clearscene.raster.sensors.resampling import Axis
 
-__all__ = ["axes_in", "grid_at", "pixel_size_m"]
+__all__ = ["axes_in", "grid_at", "pixel_area", "pixel_size_m"]
 
 TOLERANCE = 1e-6
 """Relative difference below which two pixel sizes are the same."""
@@ -42,6 +42,12 @@ def grid_at(grid: Grid, resolution: float | None, name: str) -> Grid:
         )
     width, height = math.ceil(grid.width / factors[0] - TOLERANCE), math.ceil(grid.height / factors[1] - TOLERANCE)
     return Grid(height, width, grid.transform * Affine.scale(*factors), grid.crs)
+
+
+def pixel_area(grid: Grid) -> float:
+    """Area of a pixel in square meters, so that degrees, feet and meters compare; in map units without a CRS."""
+    across, down = pixel_size_m(grid) or grid.resolution
+    return across * down
 
 
 def pixel_size_m(grid: Grid) -> tuple[float, float] | None:
