@@ -497,7 +497,11 @@ def test_a_stac_item_takes_part(tmp_path, stack):
         item.add_asset(name, asset)
     (tmp_path / "item.json").write_text(json.dumps(item.to_dict()), encoding="utf-8")
     plain = write_scene(tmp_path / "p.tif", stack[0].astype(np.uint16) * 40, crs=UTM, transform=TRANSFORM)
-    run([tmp_path / "item.json", plain], tmp_path / "f.tif", "--method", "mean")
+    done = run([tmp_path / "item.json", plain], tmp_path / "f.tif", "--method", "mean", "--inspect")
     np.testing.assert_allclose(read(tmp_path / "f.tif"), stack[:2].astype(float).mean(axis=0) * 40, atol=0.51)
     report = read_report(tmp_path / "f.json")
     assert [image.date[:10] for image in report.images] == ["2024-09-01", ""]
+    assert all(image.score is not None for image in report.images)  # that of several files too
+    assert not any("Not inspected" in note for image in report.images for note in image.notes)
+    assert "score" in done.stdout
+    assert len(list((tmp_path / "f_inspection").glob("001-*/report.html"))) == 1

@@ -1,5 +1,8 @@
 """What the values of a fused image mean: scale, nodata, band colors, the finest pixels."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import rasterio
@@ -10,7 +13,7 @@ from rasterio.enums import ColorInterp
 import clearscene as package
 from clearscene.errors import ClearsceneError
 from clearscene.fusion.options import FuseOptions
-from clearscene.fusion.result import read_report
+from clearscene.fusion.result import read_report, schema_text
 from tests.command import clearscene
 from tests.e2e.test_fuse import beside, read, run
 from tests.fuse_scenes import HEIGHT, TRANSFORM, UTM, WIDTH, dates, write_dates
@@ -180,3 +183,30 @@ def test_a_large_result_is_still_one_of_pixels(tmp_path):
     paths = write_dates(tmp_path, dates(2))
     run(paths, tmp_path / "out.tif", "--method", "mean", "--resolution", "5")
     assert read(tmp_path / "out.tif").shape == (3, 2 * HEIGHT, 2 * WIDTH)
+
+
+@pytest.mark.parametrize("words", [(), ("--bands", "swir16=1,swir22=2")])
+def test_bands_need_not_be_colors(tmp_path, words):
+    """Bands that have names, or are named, are fused, whatever they are."""
+    paths = write_dates(tmp_path, dates(2)[:, :2])
+    if not words:
+        for path in paths:
+            with rasterio.open(path, "r+") as dataset:
+                dataset.descriptions = ("swir16", "swir22")
+    run(paths, tmp_path / "out.tif", "--method", "mean", *words)
+    with rasterio.open(tmp_path / "out.tif") as dataset:
+        assert dataset.descriptions == ("swir16", "swir22")
+        np.testing.assert_allclose(dataset.read(), dates(2)[:, :2].astype(float).mean(axis=0), atol=0.51)
+
+
+def test_bands_that_nobody_names_are_an_error(tmp_path):
+    done = run(write_dates(tmp_path, dates(2)[:, :2]), tmp_path / "out.tif", check=2)
+    assert "cannot be told apart" in done.stderr
+
+
+def test_the_published_schema_is_that_of_the_record(tmp_path):
+    path = Path(__file__).parents[2] / "docs" / "reference" / "fusion.schema.json"
+    assert path.read_text(encoding="utf-8") == schema_text()
+    run(write_dates(tmp_path, dates(2)), tmp_path / "out.tif", "--method", "mean")
+    record = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    assert set(json.loads(schema_text())["required"]) == set(record)

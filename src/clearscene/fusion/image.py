@@ -42,7 +42,7 @@ class Part:
 
     def open(self) -> Scene:
         """The file, to be closed by the caller."""
-        return open_scene(self.path, self.given, nodata=self.given_nodata)
+        return open_scene(self.path, self.given, nodata=self.given_nodata, needs_color=False)
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def describe_image(
         OptionError: An option does not fit this kind of image.
     """
     try:
-        product = product_of(path, bands=bands, scale=scale, offset=offset)
+        product = product_of(path, bands=bands, scale=scale, offset=offset, needs_color=False)
         parts, scenes = _parts(product, nodata), []
         for part in parts:
             with part.open() as scene:
@@ -175,7 +175,7 @@ def _parts(product: Product, nodata: float | None) -> tuple[Part, ...]:
     for path, bands in by_file.items():
         numbers = {band.name: _finest(band).band for band in bands}
         given = product.given if product.is_self_named else {"gray": min(map(int, numbers.values()))}
-        with open_scene(path, given) as scene:
+        with open_scene(path, given, needs_color=False) as scene:
             by_user = nodata if scene.is_unmasked else None
             parts.append(Part(path, given, numbers, bands[0].nodata, scene.grid, by_user))
     return tuple(parts)

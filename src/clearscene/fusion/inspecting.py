@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from clearscene.errors import ClearsceneError
+from clearscene.fusion.image import describe_image
+from clearscene.fusion.one_file import write_as_one_file
 from clearscene.fusion.options import FuseOptions
 from clearscene.fusion.result import FuseReport
 from clearscene.inspection.inspect import inspect_scene
@@ -24,8 +26,8 @@ def inspect_all(
 ) -> FuseReport:
     """Inspect every image, as it is, and the result; the report with their scores.
 
-    An image that the inspection cannot open, as a product of many files, has no score and a note says so. Runs are
-    left in `NAME_inspection`, for `clearscene review` too.
+    A product of several files is inspected by a virtual raster of them. An image that cannot be inspected has no score
+    and a note says why. Runs are left in `NAME_inspection`, for `clearscene review` too.
 
     Raises:
         ClearsceneError: The result cannot be inspected.
@@ -37,22 +39,31 @@ def inspect_all(
         workers=options.workers,
         memory_limit_mb=options.memory_limit_mb,
     )
-    inspector = prepare(replace(plain, bands=options.bands))
+    as_is, by_file = prepare(replace(plain, bands=options.bands)), prepare(replace(plain, scale=None, offset=0.0))
     folder = inspection_folder(out)
     folder.mkdir(exist_ok=True)
     images = []
     for image in report.images:
-        score, note = _score(image.path, folder / f"{image.number:03d}-{image.name}", inspector)
+        run = folder / f"{image.number:03d}-{image.name}"
+        score, note = _score(image.path, run, options, as_is=as_is, by_file=by_file)
         images.append(image.model_copy(update={"score": score, "notes": [*image.notes, *note]}))
         progress(image.number / (len(report.images) + 1))
-    of_result = replace(plain, scale=1.0, offset=0.0) if options.reflectance else plain
-    found = inspect_scene(out, folder / report.name, prepare(of_result))
+    of_result = prepare(replace(plain, scale=1.0, offset=0.0)) if options.reflectance else by_file
+    found = inspect_scene(out, folder / report.name, of_result)
     progress(1.0)
     return report.model_copy(update={"images": images, "score": found.score.score})
 
 
-def _score(path: str, folder: Path, inspector: Inspector) -> tuple[float | None, list[str]]:
+def _score(
+    path: str, folder: Path, options: FuseOptions, *, as_is: Inspector, by_file: Inspector
+) -> tuple[float | None, list[str]]:
+    """The score of an image and no note, or None and why; `by_file` believes what a file says of its scale."""
     try:
-        return inspect_scene(path, folder, inspector).score.score, []
+        image = describe_image(path, options.bands, scale=options.scale, offset=options.offset)
+        if len(image.parts) == 1 and image.parts[0].path == path:
+            return inspect_scene(path, folder, as_is).score.score, []
+        one_file = folder.with_name(f"{folder.name}.vrt")
+        write_as_one_file(image, one_file)
+        return inspect_scene(one_file, folder, by_file).score.score, []
     except ClearsceneError as error:
         return None, [f"Not inspected: {error.message}"]

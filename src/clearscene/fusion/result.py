@@ -1,5 +1,6 @@
 """What is written about a fusion: the JSON beside it, checked when it is read back."""
 
+import json
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ __all__ = [
     "SkippedRecord",
     "ToneRecord",
     "read_report",
+    "schema_text",
     "write_report",
 ]
 
@@ -114,6 +116,16 @@ class FuseReport(_Record):
     warnings: list[str] = []
     cost: Cost
     files: dict[str, str] = {}
+
+
+def schema_text() -> str:
+    """The JSON schema that every record satisfies, as docs/reference/fusion.schema.json holds it."""
+    schema = FuseReport.model_json_schema(mode="serialization")
+    for record in (schema, *schema["$defs"].values()):
+        record["required"] = list(record["properties"])
+    title = f"clearscene fusion record, version {SCHEMA_VERSION}"
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
+    return json.dumps(head | {key: value for key, value in schema.items() if key not in head}, indent=2) + "\n"
 
 
 def read_report(path: Path) -> FuseReport:

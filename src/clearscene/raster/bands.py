@@ -104,11 +104,11 @@ def parse_bands(text: str) -> dict[str, int]:
     return result
 
 
-def find_bands(dataset: DatasetReader, given: Mapping[str, int] | None = None) -> Bands:
+def find_bands(dataset: DatasetReader, given: Mapping[str, int] | None = None, *, needs_color: bool = True) -> Bands:
     """Name the bands of a dataset and choose those to show.
 
     Raises:
-        BandError: `given` asks for a band that is not there, or red, green and blue cannot be told.
+        BandError: `given` asks for a band that is not there, or red, green and blue cannot be told and `needs_color`.
     """
     given = dict(given or {})
     for name, band in given.items():
@@ -126,6 +126,8 @@ def find_bands(dataset: DatasetReader, given: Mapping[str, int] | None = None) -
         names = dict(zip(COLORS, spectral, strict=True))
         notes = [f"The bands have no names; {_list(spectral)} are taken as red, green and blue."]
     display = _display(names, spectral, given)
+    if not display and not needs_color and any(not name.startswith("band_") for name in names):
+        display = (next(band for name, band in names.items() if not name.startswith("band_")),)
     if not display:
         raise BandError(
             f"Red, green and blue cannot be told apart: {_describe(dataset)}.",

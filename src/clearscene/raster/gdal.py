@@ -173,6 +173,8 @@ def _cannot_open(path: str | Path, error: Exception) -> SceneError:
             hint="Give a GeoTIFF, COG, JPEG 2000, VRT, PNG, JPEG or ERDAS .img file.",
         )
     hint = "The file may be cut short: copy or download it again." if is_local(path) else "Check the address."
+    if "Range downloading not supported" in reason:
+        hint = "Its server gives no parts of files: download the files, and name what was downloaded."
     return SceneError(f"{path} cannot be opened: {reason}.", hint=hint)
 
 

@@ -75,6 +75,7 @@ class Scene:
         *,
         level: int | None = None,
         nodata: float | None = None,
+        needs_color: bool = True,
     ) -> None:
         self.path = str(path)
         self.name = _name_of(self.path)
@@ -85,14 +86,13 @@ class Scene:
         self._handles: list[DatasetReader] | None = [dataset]
         try:
             with block_cache():
-                self._learn(dataset, bands, nodata)
+                self._learn(dataset, find_bands(dataset, bands, needs_color=needs_color), nodata)
         except BaseException:
             self.close()
             raise
 
-    def _learn(self, dataset: DatasetReader, given: Mapping[str, int] | None, nodata: float | None) -> None:
+    def _learn(self, dataset: DatasetReader, found: Bands, nodata: float | None) -> None:
         """Understand the dataset, and keep it as the handle of this thread."""
-        found = find_bands(dataset, given)
         _refuse_complex(dataset, found)
         self._recipe: Recipe = recipe_of(dataset, found)
         if nodata is not None and self.is_unmasked:
@@ -298,19 +298,21 @@ def open_scene(
     *,
     level: int | None = None,
     nodata: float | None = None,
+    needs_color: bool = True,
 ) -> Scene:
     """Open anything that GDAL reads: a file, a /vsi path, an http(s) address; see `Scene`.
 
     Law: masks and overviews beside the file count as those inside. `bands` names bands by
     1-based number and goes before what the file says. `level` opens one of `Scene.overviews`,
     counted from 0, as a scene of its own. `nodata` is the value that means no data where nothing in
-    the file says so.
+    the file says so. Without `needs_color` a raster with other named bands than red, green and blue
+    is shown by the first of them.
 
     Raises:
         SceneError: It is missing, empty, no raster, broken, complex, or a container of several rasters.
         BandError: `bands` asks for what is not there, or red, green and blue cannot be told.
     """
-    return Scene(path, bands, level=level, nodata=nodata)
+    return Scene(path, bands, level=level, nodata=nodata, needs_color=needs_color)
 
 
 def _name_of(path: str) -> str:

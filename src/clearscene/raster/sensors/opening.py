@@ -42,9 +42,9 @@ def open_reflectance(
     """Open a product or raster so that it reads as reflectance; see `ReflectanceScene`.
 
     A Sentinel-2 SAFE or Landsat folder, zip or tar, or a metadata file in it; a STAC Item (.json file
-    or address); or anything GDAL reads. Reflectance is stored value * scale + offset: `bands`, `scale`
-    and `offset` are for plain rasters, the latter two for Items as well. `resolution` is in meters;
-    without it, that of the finest visible band.
+    or address, or an Item's address in a STAC API); or anything GDAL reads. Reflectance is stored
+    value * scale + offset: `bands`, `scale` and `offset` are for plain rasters, the latter two for Items
+    as well. `resolution` is in meters; without it, that of the finest visible band.
 
     Law: opening reads metadata only, of plain rasters and Items also 16 small windows, whose values
     are warned of in `notes` if they do not look like reflectance.
@@ -72,13 +72,14 @@ def product_of(
     bands: Mapping[str, int] | None = None,
     scale: float | None = None,
     offset: float | None = None,
+    needs_color: bool = True,
 ) -> Product:
     """What can be known of a product or raster without reading pixels; arguments and errors as `open_reflectance`."""
     if stac.recognize(path):
         _refuse(path, "a STAC Item", {"--bands": bands})
         return stac.describe(path, scale=scale, offset=offset)
     if not _is_product(path):
-        return plain.describe(path, bands=bands, scale=scale, offset=offset)
+        return plain.describe(path, bands=bands, scale=scale, offset=offset, needs_color=needs_color)
     _refuse(path, "a product with metadata", {"--bands": bands, "--scale": scale, "--offset": offset})
     contents = contents_of(_folder(Path(path)))
     reader = next((sensor for sensor in SENSORS if sensor.recognize(contents)), None)
@@ -111,8 +112,9 @@ def _folder(file: Path) -> Path:
 def _refuse(path: str | Path, what: str, options: Mapping[str, object]) -> None:
     given = [name for name, value in options.items() if value is not None]
     if given:
+        does = "does" if len(given) == 1 else "do"
         raise OptionError(
-            f"{path} is {what}, which says itself what its bands and values are; {', '.join(given)} does not fit.",
+            f"{path} is {what}, which says itself what its bands and values are; {', '.join(given)} {does} not fit.",
             hint=f"Leave out {' and '.join(given)}.",
         )
 

@@ -11,7 +11,12 @@ __all__ = ["describe"]
 
 
 def describe(
-    path: str | Path, *, bands: Mapping[str, int] | None, scale: float | None, offset: float | None
+    path: str | Path,
+    *,
+    bands: Mapping[str, int] | None,
+    scale: float | None,
+    offset: float | None,
+    needs_color: bool = True,
 ) -> Product:
     """Understand a raster: bands by name, and how its values become reflectance.
 
@@ -21,7 +26,7 @@ def describe(
     Raises:
         SceneError, BandError: As `open_scene`.
     """
-    with open_scene(path, bands) as scene:
+    with open_scene(path, bands, needs_color=needs_color) as scene:
         factor, shift, kind, note = _line(scene, scale, offset)
         return Product(
             path=str(path),

@@ -1,12 +1,16 @@
 """Do the values look like reflectance? A warning where they look like something else."""
 
+from collections.abc import Sequence
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from clearscene.errors import SceneError
+from clearscene.grid import Grid
 from clearscene.raster.bands import COLORS
-from clearscene.raster.sensors.reflectance import ReflectanceScene
+from clearscene.raster.pixels import Pixels
 from clearscene.raster.stretch import BRIGHTEST, DARKEST
 
 __all__ = ["value_notes"]
@@ -18,7 +22,25 @@ SAMPLES_A_SIDE = 4
 NEGATIVE, NEGATIVE_SHARE = -0.02, 0.25
 
 
-def value_notes(scene: ReflectanceScene) -> list[str]:
+class Readable(Protocol):
+    """What is needed of a scene; `ReflectanceScene` is one."""
+
+    @property
+    def grid(self) -> Grid:
+        """Size and place."""
+        ...
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Common names of what can be read."""
+        ...
+
+    def read(self, window: Window, *, bands: Sequence[str]) -> Pixels:
+        """Reflectance of a window."""
+        ...
+
+
+def value_notes(scene: Readable) -> list[str]:
     """Warnings about the values of a scene, from 16 small windows of its visible bands.
 
     Law: reflectance between 0 and 1 gives none; the same values by 10,000 give one that names
@@ -31,7 +53,7 @@ def value_notes(scene: ReflectanceScene) -> list[str]:
     if median > BRIGHTEST:
         return [
             f"The values (half of them above {median:.4g}) look like digital numbers, not reflectance between"
-            f" 0 and 1: name the scale, as --scale {_likely_scale(high)}."
+            f" 0 and 1: name the scale, as --scale {_likely_scale(high)} (in Python scale=)."
         ]
     negative = float((values < NEGATIVE).mean())
     if negative > NEGATIVE_SHARE:
@@ -39,6 +61,8 @@ def value_notes(scene: ReflectanceScene) -> list[str]:
             f"{negative:.0%} of the values are negative: the offset may have been applied already, or the"
             " scale may not be that of this file."
         ]
+    if high <= 0:
+        return ["Nearly all values are 0 or less, which is no reflectance: is 0 what stands for no data here?"]
     if high < DARKEST:
         return [f"Nearly all values are below {high:.2g}, too dark for reflectance: is --scale applied twice?"]
     return []
@@ -49,7 +73,7 @@ def _likely_scale(high: float) -> str:
     return "0.004" if high <= 255 else "0.0001"
 
 
-def _sample(scene: ReflectanceScene) -> NDArray[np.float32]:
+def _sample(scene: Readable) -> NDArray[np.float32]:
     """Valid values of the visible bands, flat."""
     bands = [name for name in COLORS if name in scene.bands] or [*scene.bands[:1]]
     parts: list[NDArray[np.float32]] = [np.empty(0, np.float32)]

@@ -63,8 +63,9 @@ class ReflectanceScene:
     def read(self, window: Window, *, bands: Sequence[str]) -> Pixels:
         """Read bands of a window of the grid as float32 reflectance (band, row, col), 1.0 a white reflector.
 
-        A pixel is not valid where a band asked for holds no data; its values are then 0. Of a
-        display scene the values are stored values by full white, 0 to 1.
+        A pixel is not valid where a file of the bands asked for holds no data, which is where all of its
+        bands that are asked for hold none; its values are then 0. Of a display scene the values are
+        stored values by full white, 0 to 1.
 
         Raises:
             BandError: A band is not there; names the file that was looked for.
@@ -135,8 +136,15 @@ class ReflectanceScene:
         lacks = f" ({expected} is not there)" if expected else ""
         raise BandError(
             f"{self.path} has no band {name!r}{lacks}; it has {', '.join(self.bands)}.",
-            hint="Download the product again." if expected else "Name bands by --bands.",
+            hint="Download the product again." if expected else self._naming,
         )
+
+    @property
+    def _naming(self) -> str:
+        """What to do where a band is not there."""
+        if self._product.is_self_named:
+            return "Name bands by --bands (in Python bands=)."
+        return "Choose among these, or use a product that has it."
 
     def _source(self, band: Band) -> Source:
         """The coarsest source that is not coarser than the grid, or else the finest."""

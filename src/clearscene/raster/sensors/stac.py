@@ -8,7 +8,9 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from string import punctuation
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urljoin
 from urllib.request import urlopen
 
 from clearscene.errors import MissingExtraError, SceneError
@@ -18,7 +20,7 @@ from clearscene.raster.sensors.quality import from_qa_pixel, from_scl
 if TYPE_CHECKING:
     from pystac import Asset, Item
 
-__all__ = ["describe", "recognize"]
+__all__ = ["describe", "is_item_file", "recognize"]
 
 TIMEOUT_S = 20
 LARGEST_ITEM = 16 * 2**20
@@ -32,10 +34,30 @@ OFFSET_APPLIED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied
 """Properties of catalogs that have added Sentinel-2's offset to the stored values and still list it."""
 
 
+SUFFIXES = (".json", ".geojson")
+API_ITEM = re.compile(r"https?://[^?#]*/collections/[^/?#]+/items/[^/?#]+/?([?#].*)?", re.IGNORECASE)
+"""Address of an Item in a STAC API, which has no suffix. Source: OGC API - Features, Part 1, section 7.16."""
+
+
 def recognize(path: str | Path) -> bool:
-    """True for a .json or .geojson file or address."""
+    """True for a .json or .geojson file or address, and for an Item of a STAC API."""
     text = str(path).split("?")[0].lower()
-    return text.endswith((".json", ".geojson")) and not text.endswith("_mtl.json")
+    is_named = text.endswith(SUFFIXES) and not text.endswith("_mtl.json")
+    return is_named or API_ITEM.fullmatch(str(path)) is not None
+
+
+def is_item_file(path: Path) -> bool:
+    """True for a file that holds an Item, but none of a mask of ours."""
+    if path.suffix.lower() not in SUFFIXES or path.name.lower().endswith("_mask.stac.json") or not path.is_file():
+        return False
+    try:
+        return _is_item(json.loads(_text(str(path))))
+    except (OSError, ValueError, RecursionError):
+        return False
+
+
+def _is_item(content: object) -> bool:
+    return isinstance(content, dict) and content.get("type") == "Feature" and "stac_version" in content
 
 
 def describe(path: str | Path, *, scale: float | None, offset: float | None) -> Product:
@@ -78,9 +100,9 @@ def _item(path: str) -> "Item":
         ) from error
     try:
         content = json.loads(_text(path))
-        if not isinstance(content, dict) or content.get("type") != "Feature" or "stac_version" not in content:
+        if not _is_item(content):
             kind = content.get("type", "no type") if isinstance(content, dict) else type(content).__name__
-            raise SceneError(f"{path} is no STAC Item ({kind}).", hint="Give the address of one Item.")
+            raise SceneError(f"{path} is no STAC Item ({kind}).", hint=_hint(content, path))
         item = pystac.Item.from_dict(content, href=path if "://" in path else str(Path(path).resolve()))
     except SceneError:
         raise
@@ -91,10 +113,22 @@ def _item(path: str) -> "Item":
     return item
 
 
+def _hint(content: object, path: str) -> str:
+    """Where the Items are of what is none: those that a catalog links to, or an API answers with."""
+    said = content if isinstance(content, dict) else {}
+    links = [link for link in said.get("links") or [] if isinstance(link, dict)]
+    for feature in said.get("features") or []:
+        links += [{**link, "rel": "item"} for link in feature.get("links") or [] if link.get("rel") == "self"]
+    item = next((str(link["href"]) for link in links if link.get("rel") == "item" and link.get("href")), "")
+    if item:
+        return f"It leads to Items: give the address of one, as {urljoin(path, item)}."
+    return "Give the address of one Item; those of a catalog are its links with rel item."
+
+
 def _text(path: str) -> bytes:
     """The Item's JSON; http and https only, or a file."""
     if re.match(r"https?://", path):
-        with urlopen(path, timeout=TIMEOUT_S) as answer:  # the scheme is checked above
+        with urlopen(_quoted(path), timeout=TIMEOUT_S) as answer:  # the scheme is checked above
             content: bytes = answer.read(LARGEST_ITEM + 1)
     else:
         with Path(path).open("rb") as file:
@@ -145,7 +179,14 @@ def _href(asset: "Asset", path: str | Path) -> str:
     href = asset.get_absolute_href()
     if href is None:
         raise SceneError(f"{path} has an asset with the relative address {asset.href}.", hint="Make it absolute.")
-    return href.removeprefix("file://")
+    if href.startswith("file://"):
+        return unquote(href.removeprefix("file://").removeprefix("localhost"))
+    return _quoted(href) if re.match(r"https?://", href) else href
+
+
+def _quoted(address: str) -> str:
+    """An address without spaces and other characters that none may hold; what is quoted stays."""
+    return quote(address, safe=punctuation)
 
 
 def _require(bands: Mapping[str, Band], item: "Item", path: str | Path) -> None:
