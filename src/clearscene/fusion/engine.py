@@ -64,6 +64,8 @@ class Fusion:
     """Where every image is masked they count as if they were not."""
     tells_good: bool = False
     """Where an image has a quality below 0 it is bad: it does not count as good."""
+    quality_temperature: float = 1.0
+    """By which the model divides its logits so that the softmax is sharp; times it they are what it was taught."""
     leaves_doubtful: bool = False
     """Where every image is bad by its quality there is no data."""
     feather_px: int = 0
@@ -99,7 +101,7 @@ class Piece:
     count: NDArray[np.uint16]
     """(row, col): images that are good here; 0 where the least bad ones were taken."""
     quality: Floats | None
-    """(image, row, col) logits, of models that tell good from bad."""
+    """(image, row, col) logits of being good, of models that tell good from bad."""
     source: NDArray[np.uint16]
     """(row, col): 1-based place of the image with the largest share, 0 where there is none."""
     shown: Floats
@@ -164,7 +166,7 @@ def fuse_window(fusion: Fusion, window: Window) -> Piece:
         share=share,
         count=clear.sum(axis=0).astype(np.uint16),
         source=np.where(has_data, share.argmax(axis=0) + 1, 0).astype(np.uint16),
-        quality=quality[:, *inside] if quality is not None and fusion.tells_good else None,
+        quality=quality[:, *inside] * fusion.quality_temperature if quality is not None and fusion.tells_good else None,
         shown=stack[:, :, *inside],
         valid=valid[:, *inside],
         unmasked=unmasked[:, *inside],

@@ -74,6 +74,8 @@ class QualityModel:
         self.sees_reflectance = model.manifest.input.normalization == "bright_level"
         self.tells_good = model.manifest.task == TASKS[0]
         """True if what has a quality below 0 is more likely bad than good; of others only differences count."""
+        self.temperature = model.manifest.output.temperature
+        """By which the logits of the network are divided."""
 
     def bands_of(self, offered: tuple[str, ...]) -> tuple[str, ...]:
         """The bands that the network reads.

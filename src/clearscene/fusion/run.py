@@ -285,6 +285,7 @@ class FuseJob:
                 temperature=options.temperature,
                 uses_least_bad=options.all_bad == "least",
                 tells_good=self.prepared.tells_good,
+                quality_temperature=self.prepared.model.temperature if self.prepared.model else 1.0,
                 leaves_doubtful=self.prepared.tells_good and options.all_bad == "nodata",
                 feather_px=options.feather_px,
             )
