@@ -29,6 +29,8 @@ PIECE_WIDTH = 2048
 """Widest piece that is handed over at once, in grid pixels; bounds what its consumer allocates."""
 
 RESERVED_BYTES = 700_000_000
+SMALL_BYTES, SCENE_BYTES_PER_PIXEL = 250_000_000, 100
+"""What is left in place of that beside a small scene: libraries, and what is cached, found and written of it."""
 NETWORK_BYTES_PER_PIXEL = 800
 """Activations of a segmentation network that runs: about 200 MB for a 512 x 512 tile of a small U-Net."""
 
@@ -79,6 +81,7 @@ def plan_stream(
     memory_limit: int,
     network_size: int | None = None,
     beside: Sequence[TileSpec] = (),
+    height: int | None = None,
 ) -> StreamPlan:
     """Fit workers and strip width into `memory_limit` bytes for a scene `width` pixels wide.
 
@@ -93,20 +96,23 @@ def plan_stream(
     tiles made smaller) and `s * 2048 * 16 n` for what the consumer
     holds. Tiles of the specs `beside` are streamed by one more worker, whatever the others are. If a strip of
     one tile does not fit, fewer workers are taken; then the strip is made as wide as the rest allows, up to
-    the scene.
+    the scene. With the `height` of the scene no tile counts beyond it, and beside a small scene less is reserved:
+    250 MB and 100 bytes a pixel, 700 MB at most.
 
     Raises:
         OptionError: The limit does not hold a strip of one tile with one worker.
     """
     seen = network_size or max(s.size for s in specs)
+    size = (height, width) if height is not None else None
     plans = [
-        _plan(width, specs, n_classes=n_classes, n_bands=n_bands, workers=n, seen=seen, beside=beside)
+        _plan(width, specs, n_classes=n_classes, n_bands=n_bands, workers=n, seen=seen, beside=beside, scene=size)
         for n in range(workers, 0, -1)
     ]
-    free = memory_limit - RESERVED_BYTES
+    reserved = _reserved(size)
+    free = memory_limit - reserved
     fitting = next((plan for plan in plans if plan.needs(plan.narrowest) <= free), None)
     if fitting is None:
-        needed = (plans[-1].needs(plans[-1].narrowest) + RESERVED_BYTES) / 1e6
+        needed = (plans[-1].needs(plans[-1].narrowest) + reserved) / 1e6
         raise OptionError(
             f"--memory-limit {memory_limit / 1e6:.0f} MB is too small for tiles of {max(s.size for s in specs)} px: "
             f"{needed:.0f} MB are needed with one worker.",
@@ -139,18 +145,37 @@ def _plan(
     workers: int,
     seen: int,
     beside: Sequence[TileSpec],
+    scene: tuple[int, int] | None,
 ) -> _Need:
     largest, narrowest = max(s.size for s in specs), max(s.tile_size for s in specs)
     tile_bytes = 2 * (5 * n_bands + 4 * n_classes) + 8 * n_classes  # of each worker, by pixel of a tile
+    is_one_tile = scene is not None and max(scene) <= min(s.tile_size for s in specs)  # the networks take turns
+    inner_bytes = 0 if is_one_tile else NETWORK_BYTES_PER_PIXEL
+    held = largest * PIECE_WIDTH if scene is None else min(largest, scene[0]) * min(PIECE_WIDTH, scene[1])
     return _Need(
         workers=workers,
-        fixed=sum(s.size**2 for s in specs) * workers * tile_bytes
-        + sum(s.size**2 for s in beside) * (tile_bytes + NETWORK_BYTES_PER_PIXEL)
+        fixed=sum(_tile_pixels(s, scene) for s in specs) * workers * tile_bytes
+        + sum(_tile_pixels(s, scene) * tile_bytes + s.size**2 * inner_bytes for s in beside)
         + seen**2 * workers * NETWORK_BYTES_PER_PIXEL
-        + largest * PIECE_WIDTH * 16 * n_classes,
+        + held * 16 * n_classes,
         per_column=sum(8 * (n_classes + 1) * s.size / s.reduction for s in (*specs, *beside)),
         narrowest=min(width, narrowest),
     )
+
+
+def _tile_pixels(spec: TileSpec, scene: tuple[int, int] | None) -> int:
+    """Grid pixels of a tile, as far as the scene (height, width) goes."""
+    if scene is None:
+        return spec.size**2
+    rows, cols = (min(spec.size, math.ceil(side / spec.reduction)) for side in scene)
+    return rows * cols
+
+
+def _reserved(scene: tuple[int, int] | None) -> int:
+    """Bytes for all else than tiles and networks, of a scene (height, width) or of any."""
+    if scene is None:
+        return RESERVED_BYTES
+    return min(RESERVED_BYTES, SMALL_BYTES + SCENE_BYTES_PER_PIXEL * scene[0] * scene[1])
 
 
 def ordered_map(

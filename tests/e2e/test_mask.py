@@ -232,8 +232,34 @@ def test_a_buffer_in_meters_grows_clouds_and_shadows(tmp_path, model):
                 near[np.clip(rows + dr, 0, 66), np.clip(cols + dc, 0, 90)] = True
     assert np.array_equal(found != 0, near)
     assert np.array_equal(found[truth != 0], truth[truth != 0])
-    assert read_report(tmp_path / "out" / "scene_mask.json").shares[0].pixels == (found == 0).sum()
+    report = read_report(tmp_path / "out" / "scene_mask.json")
+    assert report.shares[0].pixels == (found == 0).sum()
     assert not list((tmp_path / "out").glob("plain*"))
+    cloud = 100 * np.isin(truth, (1, 2)).mean()  # of the scene, as it was before it grew
+    assert report.cloud_percent == pytest.approx(cloud)
+    item = json.loads((tmp_path / "out" / "scene_mask.stac.json").read_text())
+    assert item["properties"]["eo:cloud_cover"] == pytest.approx(cloud, abs=0.01)
+    assert "grown by 30 m" in item["properties"]["description"]
+    classes = item["assets"]["mask"]["classification:classes"]
+    assert sum(entry["count"] for entry in classes if entry["value"] in (1, 2)) == np.isin(found, (1, 2)).sum()
+
+
+def test_of_a_scene_without_data_the_item_says_no_cloud_cover(tmp_path, model):
+    scene, _ = scene_in(tmp_path, empty=np.ones((67, 91), bool))
+    run(scene, tmp_path / "out", model)
+    item = json.loads((tmp_path / "out" / "scene_mask.stac.json").read_text())
+    assert "eo:cloud_cover" not in item["properties"]
+    assert pystac.validation.validate_dict(item | {"stac_extensions": []}, stac_version="1.1.0")
+
+
+def test_an_item_across_the_antimeridian_is_cut_there(tmp_path, model):
+    transform = rasterio.Affine(100, 0, 355_000, 0, -100, 7_200_000)
+    scene = write_scene(tmp_path / "scene.tif", stored(cloudy()[0]), crs=CRS.from_epsg(32601), transform=transform)
+    run(scene, tmp_path / "out", model)
+    item = json.loads((tmp_path / "out" / "scene_mask.stac.json").read_text())
+    assert item["geometry"]["type"] == "MultiPolygon"
+    assert item["bbox"][0] > 179 > -179 > item["bbox"][2]
+    assert pystac.validation.validate_dict(item | {"stac_extensions": []}, stac_version="1.1.0")
 
 
 @pytest.mark.parametrize("option", ["--fast", "--fine"])
@@ -334,6 +360,10 @@ def test_looking_again_is_counted_and_helps(tmp_path):
     assert looks.looks > looks.tiles
     assert looks.isolated_after < looks.isolated_before
     assert "tiles were looked at again" in done.stdout
+    done = run(scene, tmp_path / "both", ragged, "--model", ragged, "--tta", 1)
+    both = read_report(tmp_path / "both" / "scene_mask.json").looks
+    assert (both.models, both.tiles) == (2, 2 * looks.tiles)
+    assert f"of {2 * looks.tiles} tiles (2 models, {looks.tiles} each) were" in done.stdout
 
 
 def test_two_models_are_averaged(tmp_path, model):
@@ -344,6 +374,21 @@ def test_two_models_are_averaged(tmp_path, model):
     assert [m.name for m in report.models] == ["level", "three"]
     found = read(tmp_path / "out" / "scene_mask.tif")[0]
     assert np.array_equal(found[truth != 2], truth[truth != 2])
+
+
+@pytest.mark.usefixtures("shipped_level")
+def test_the_shipped_model_twice_or_by_its_folder_looks_as_it_does_by_itself(tmp_path):
+    scene = write_scene(tmp_path / "scene.tif", stored(cloudy()[0]), crs=CRS.from_epsg(32632), transform=TRANSFORM)
+    words = ("--bands", NAMES, "--scale", "0.0001", "--confidence", "--device", "cpu")
+    chances = []
+    for models in ((), ("cloud-rgbn", "cloud-rgbn"), (tmp_path / "weights" / "cloud-rgbn",)):
+        out = tmp_path / f"out{len(chances)}"
+        named = [word for model in models for word in ("--model", model)]
+        clearscene("mask", scene, "--out", out, *words, *named, check=0)
+        assert read_report(out / "scene_mask.json").wide > 1
+        chances.append(read(out / "scene_confidence.tif"))
+    assert np.array_equal(chances[0], chances[1])
+    assert np.array_equal(chances[0], chances[2])
 
 
 def test_a_model_without_thin_cloud_makes_a_mask_of_three_classes(tmp_path):
@@ -428,6 +473,10 @@ def test_the_products_own_quality_band_is_compared(tmp_path, model):
     ):
         assert (qa.transform, qa.shape) == (found.transform, found.shape)
         assert (qa.read(1) != 255).sum() == report.agreement.compared
+        assert sum(qa.colormap(1)[0][:3]) > 600  # both clear is pale, not black
+    labels = ElementTree.parse(tmp_path / "out" / f"{stem}_qa.qml").findall(".//paletteEntry")
+    assert labels[0].get("label") == "both clear"
+    assert report.files["qa_style"] == f"{stem}_qa.qml"
     item = json.loads((tmp_path / "out" / f"{stem}_mask.stac.json").read_text())
     assert item["properties"]["datetime"].startswith("2023-07-16")
 

@@ -1,5 +1,6 @@
 """`clearscene.mask`: one call, arrays in, arrays out."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,6 +9,8 @@ from rasterio.crs import CRS
 
 import clearscene
 from clearscene.errors import BandError, ModelError, OptionError
+from clearscene.grid import Grid
+from clearscene.masking.arrays import array_facts
 from clearscene.raster.sensors import open_reflectance
 from tests.e2e.test_mask import TRANSFORM, stored
 from tests.mask_models import RGBN, cloudy, level_folder
@@ -101,6 +104,168 @@ def test_uint8_is_display_color(options):
     data, truth = cloudy()
     shown = np.rint(255 * np.minimum(data, 1)).astype(np.uint8)
     assert (clearscene.mask(shown, bands=RGBN, options=options).mask == truth).mean() > 0.99
+
+
+def test_what_a_masked_array_masks_is_nodata(options):
+    data, truth = cloudy()
+    empty = np.zeros(data.shape, bool)
+    empty[:, :9, 20:] = True
+    empty[2, 40, 50] = True  # one band is enough: its value does not count
+    result = clearscene.mask(np.ma.masked_array(data, mask=empty), bands=RGBN, options=options)
+    assert np.array_equal(result.mask, np.where(empty.any(axis=0), 255, truth))
+    whole = clearscene.mask(np.ma.masked_array(data), bands=RGBN, options=options)
+    assert np.array_equal(whole.mask, truth)
+
+
+def test_nodata_in_one_band_alone_is_data_as_it_is_of_files(tmp_path, options):
+    data, _ = cloudy()
+    numbers = stored(data)
+    numbers[0, 3, 4], numbers[:, 8, 9] = 0, 0
+    named = {name: number for number, name in enumerate(RGBN, start=1)}
+    path = write_scene(tmp_path / "s.tif", numbers, options={"nodata": 0})
+    for scene, words in ((path, {}), (numbers, {"nodata": 0})):
+        found = clearscene.mask(scene, bands=named, scale=1e-4, options=options, **words).mask
+        assert [*zip(*np.nonzero(found == 255), strict=True)] == [(8, 9)]
+
+
+def test_notes_are_those_of_the_scene_and_of_the_models(tmp_path, options):
+    data, _ = cloudy()
+    path = write_scene(tmp_path / "s.tif", stored(data), crs=CRS.from_epsg(32632), transform=TRANSFORM)
+    named = {name: number for number, name in enumerate(RGBN, start=1)}
+    for scene, bands in ((path, named), (stored(data), RGBN)):
+        notes = clearscene.mask(scene, bands=bands, options=options).notes
+        assert any("--scale 0.0001" in note and "scale=" in note for note in notes)
+        assert any("uncertain" in note for note in notes)
+    shown = np.rint(255 * np.minimum(data, 1)).astype(np.uint8)
+    assert any("display color" in note for note in clearscene.mask(shown, bands=RGBN, options=options).notes)
+    assert not any("display" in n for n in clearscene.mask(shown, bands=RGBN, scale=1 / 255, options=options).notes)
+    nothing = clearscene.mask(np.full_like(data, np.nan), bands=RGBN, options=options)
+    assert "The scene holds no data." in nothing.notes
+
+
+def test_a_buffer_does_not_count_as_cloud(options):
+    data, truth = cloudy()
+    grown = replace(options, buffer_m=20, resolution=10)
+    result = clearscene.mask(data, bands=RGBN, options=grown)
+    assert result.cloud_percent == pytest.approx(100 * np.isin(truth, (1, 2)).mean())
+    assert result.percent["thick_cloud"] > 100 * (truth == 1).mean()
+
+
+def test_scale_and_bands_may_stand_in_the_options(options):
+    data, truth = cloudy()
+    named = {name: number for number, name in enumerate(RGBN, start=1)}
+    told = replace(options, scale=1e-4, bands=named)
+    assert np.array_equal(clearscene.mask(stored(data), options=told).mask, truth)
+    assert np.array_equal(clearscene.mask(stored(data), bands=RGBN, scale=1e-4, options=options).mask, truth)
+
+
+class Coordinate(SimpleNamespace):
+    """Coordinates of an axis, or of nothing, with attributes."""
+
+    def __init__(self, values, **attributes):
+        super().__init__(values=np.asarray(values), attrs=attributes)
+
+
+def geo_array(values, *, meters=10.0, coords=None, **attributes):
+    """A DataArray as rioxarray opens one: numbered bands, centers of pixels, the CRS beside them."""
+    array = DataArray(values, ("band", "y", "x"), np.arange(1, len(values) + 1))
+    _, height, width = values.shape
+    array.coords["x"] = Coordinate(600_000 + meters * (np.arange(width) + 0.5))
+    array.coords["y"] = Coordinate(5_000_040 - meters * (np.arange(height) + 0.5))
+    array.coords["spatial_ref"] = Coordinate(0, crs_wkt=CRS.from_epsg(32632).to_wkt())
+    array.coords.update(coords or {})
+    array.attrs = attributes
+    return array
+
+
+def test_a_data_array_says_its_bands_nodata_and_place(options):
+    data, truth = cloudy()
+    numbers = stored(data)
+    numbers[:, 3, 4] = 0
+    array = geo_array(numbers, long_name=RGBN, _FillValue=0)
+    result = clearscene.mask(array, scale=1e-4, options=replace(options, buffer_m=10))
+    assert result.mask[3, 4] == 255
+    assert (result.mask == 255).sum() == 1
+    assert result.grid == Grid(*truth.shape, TRANSFORM, CRS.from_epsg(32632))
+    assert (result.mask[truth == 0] != 0).any()  # the buffer knows the size of pixels
+    named = clearscene.mask(array, bands=RGBN, scale=1e-4, nodata=77, options=options)
+    assert (named.mask != 255).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "pixel"),
+    [
+        ({}, (10, 10)),
+        ({"spatial_ref": Coordinate(0), "epsg": Coordinate(32632)}, (10, 10)),
+        ({"spatial_ref": Coordinate(0)}, None),
+        ({"spatial_ref": Coordinate(0, crs_wkt="nonsense")}, None),
+        ({"x": Coordinate(np.arange(91.0) ** 2)}, None),
+        ({"x": Coordinate([str(n) for n in range(91)])}, None),
+        (
+            {
+                "spatial_ref": Coordinate(0),
+                "x": Coordinate(np.arange(91) * 20.0, units="m"),
+                "y": Coordinate(np.arange(67) * 5.0, units="metre"),
+            },
+            (20, 5),
+        ),
+    ],
+)
+def test_the_size_of_pixels_comes_from_coordinates_whose_unit_is_known(change, pixel):
+    found = array_facts(geo_array(cloudy()[0], coords=change), RGBN).pixel
+    assert found == (pytest.approx(pixel) if pixel else None)
+
+
+def test_an_array_is_looked_at_wide_where_its_pixels_have_a_size(tmp_path, options):
+    model = level_folder(tmp_path / "bright", normalization="bright_level")
+    ours = replace(options, models=(str(model),))
+    data, _ = cloudy()
+    blind = clearscene.mask(data, bands=RGBN, options=ours)
+    assert any("not looked at once more for veils" in note for note in blind.notes)
+    told = clearscene.mask(data, bands=RGBN, options=replace(ours, resolution=10))
+    placed = clearscene.mask(geo_array(data), bands=RGBN, options=ours)
+    assert not any("veils" in note for note in (*told.notes, *placed.notes))
+    assert np.array_equal(told.confidence, placed.confidence)
+    assert not np.array_equal(told.confidence, blind.confidence)
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "message"),
+    [
+        ({"scale": 0}, OptionError, "--scale 0"),
+        ({"scale": -1.0}, OptionError, "--scale -1"),
+        ({"scale": float("nan")}, OptionError, "--scale nan"),
+        ({"offset": float("inf")}, OptionError, "--offset inf"),
+        ({"kind": "l2a"}, OptionError, "kind 'l2a'"),
+        ({"options": {"classes": 3}}, OptionError, "options is a dict"),
+        ({"bands": "red"}, OptionError, "one text"),
+        ({"bands": {"red": 1, "green": 2, "blue": 3, "nir": 9}}, BandError, "band 9 as nir"),
+        ({"bands": {"red": 0, "green": 2, "blue": 3, "nir": 4}}, BandError, "band 0 as red"),
+    ],
+)
+def test_wrong_words(options, words, error, message):
+    with pytest.raises(error, match=message) as caught:
+        clearscene.mask(cloudy()[0], **{"bands": RGBN, "options": options, **words})
+    assert caught.value.hint
+
+
+def test_what_is_of_arrays_is_refused_of_files(tmp_path, options):
+    path = write_scene(tmp_path / "s.tif", stored(cloudy()[0]), crs=CRS.from_epsg(32632), transform=TRANSFORM)
+    named = {name: number for number, name in enumerate(RGBN, start=1)}
+    with pytest.raises(OptionError, match="nodata=, kind= do not fit a file"):
+        clearscene.mask(path, bands=named, nodata=0, kind="toa", options=options)
+    with (
+        open_reflectance(path, bands=named, scale=1e-4) as scene,
+        pytest.raises(OptionError, match="scale= does not fit an opened scene"),
+    ):
+        clearscene.mask(scene, scale=1e-4, options=options)
+
+
+def test_a_dataset_is_told_what_to_do(options):
+    dataset = SimpleNamespace(data_vars={}, dims=("y", "x"), coords={})
+    with pytest.raises(OptionError, match="has variables") as caught:
+        clearscene.mask(dataset, options=options)
+    assert "to_dataarray" in caught.value.hint
 
 
 @pytest.mark.parametrize(

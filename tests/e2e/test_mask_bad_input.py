@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 from rasterio.crs import CRS
 
+from clearscene.errors import MissingExtraError
+from clearscene.masking.peers.missing import require
+from clearscene.models import zoo
 from tests.command import clearscene
 from tests.e2e.test_mask import NAMES, TRANSFORM, run, scene_in, stored
 from tests.mask_models import cloudy, level_folder
@@ -70,6 +73,49 @@ def test_a_missing_nir_file_is_an_error_for_a_model_that_needs_it(tmp_path, mode
     safe = Safe(left_out=("B08",)).write(tmp_path)
     done = clearscene("mask", safe, "-o", tmp_path / "out", "--model", model, check=2)
     assert "lacks nir, which level reads" in done.stderr
+    assert "--bands" not in done.stderr  # which a product refuses
+
+
+def test_what_is_no_mask_is_not_among_the_models_that_are_named(tmp_path, model, monkeypatch):
+    weights = tmp_path / "weights"
+    level_folder(weights / "cloudy")
+    level_folder(weights / "else", task="inspection")
+    monkeypatch.setattr(zoo, "shipped_folder", lambda: weights)
+    scene, _ = scene_in(tmp_path)
+    done = clearscene("mask", scene, "-o", tmp_path / "out", "--model", "nobody", check=2)
+    assert "Models here: cloudy, ukis-4b, ukis-6b, s2cloudless, omnicloudmask." in done.stderr
+
+
+def test_a_product_refuses_bands_and_scale_in_one_sentence(tmp_path, model):
+    safe = Safe().write(tmp_path)
+    done = run(safe, tmp_path / "out", model, check=2)
+    assert "--bands, --scale do not fit" in done.stderr
+
+
+def test_the_path_is_named_once(tmp_path, model):
+    scene, _ = scene_in(tmp_path)
+    words = ("mask", scene, "-o", tmp_path / "out", "--model", model, "--scale", "0.0001")
+    done = clearscene(*words, "--bands", "red=1,green=2,blue=3,nir=9", check=2)
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert line.count("scene.tif") == 1
+
+
+def test_a_raster_of_nothing_is_not_called_dark(tmp_path, model):
+    scene = write_scene(tmp_path / "zero.tif", np.zeros((4, 67, 91), np.uint16), transform=TRANSFORM)
+    done = run(scene, tmp_path / "out", model, check=0)
+    assert "0 or less" in done.stderr
+    assert "applied twice" not in done.stderr
+
+
+def test_a_small_scene_is_uncertain(tmp_path, model):
+    scene, _ = scene_in(tmp_path)
+    assert "under 96 x 96 px, are uncertain" in run(scene, tmp_path / "out", model).stderr
+
+
+def test_two_packages_that_are_not_there_are(monkeypatch):
+    monkeypatch.setattr("clearscene.masking.peers.missing.find_spec", lambda _: None)
+    with pytest.raises(MissingExtraError, match="needs s2cloudless and lightgbm, which are not installed"):
+        require("s2cloudless", "lightgbm", name="s2cloudless", install="s2cloudless")
 
 
 def test_digital_numbers_passed_as_reflectance_are_a_warning(tmp_path, model):
@@ -105,6 +151,14 @@ def test_a_scene_of_one_pixel(tmp_path, model):
         (("--buffer", 1e6), "wider than the scene"),
         (("--vector", "shp"), "--vector 'shp'"),
         (("--scale", 0), "--scale 0"),
+        (("--offset", "nan"), "--offset nan"),
+        (("--offset", "inf"), "--offset inf"),
+        (("--workers", 0), "--workers 0"),
+        (("--fail-under", "nan"), "--fail-under nan"),
+        (("--fail-under", 150), "--fail-under 150"),
+        (("--fail-under", -1), "--fail-under -1"),
+        (("--model", "omniclodmask"), "Did you mean omnicloudmask"),
+        (("--memory-limit", 599), "Give it 600 or more"),
         (("--model", "nobody"), "no model 'nobody'"),
         (("--memory-limit", 100), "--memory-limit 100"),
         (("--device", "abacus"), "--device 'abacus'"),

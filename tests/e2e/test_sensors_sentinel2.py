@@ -242,7 +242,7 @@ def test_archives_without_a_product(tmp_path):
 
 
 def test_options_of_plain_rasters_are_refused(l1c):
-    with pytest.raises(OptionError, match=r"--bands, --scale does not fit"):
+    with pytest.raises(OptionError, match=r"--bands, --scale do not fit"):
         open_reflectance(l1c, bands={"red": 1}, scale=2.0)
     with pytest.raises(OptionError, match="finer than the pixels"):
         open_reflectance(l1c, resolution=5)

@@ -10,7 +10,8 @@ import pytest
 from rasterio.windows import Window
 
 from clearscene.errors import MissingExtraError, OptionError, SceneError
-from clearscene.raster.sensors import open_reflectance
+from clearscene.masking.inputs import find_products
+from clearscene.raster.sensors import open_reflectance, stac
 from tests.satellites import ramp, write_band
 
 pytest.importorskip("pystac")
@@ -136,7 +137,15 @@ def test_an_item_without_scale_is_warned_of(folder):
     [
         ("{", "cannot be read as a STAC Item"),
         ("[1]", "no STAC Item"),
-        ('{"type": "Catalog", "stac_version": "1.0.0"}', r"no STAC Item \(Catalog\)"),
+        ('{"type": "Catalog", "stac_version": "1.0.0"}', r"no STAC Item \(Catalog\).*links with rel item"),
+        (
+            '{"type": "Collection", "links": [{"rel": "item", "href": "https://x.org/c/items/7"}]}',
+            r"no STAC Item \(Collection\).*as https://x.org/c/items/7",
+        ),
+        (
+            '{"type": "FeatureCollection", "features": [{"links": [{"rel": "self", "href": "https://x.org/i.json"}]}]}',
+            r"no STAC Item \(FeatureCollection\).*as https://x.org/i.json",
+        ),
         ('{"type": "Feature", "stac_version": "1.0.0"}', "cannot be read as a STAC Item"),
         (json.dumps({**item(), "assets": {}}), "no asset for blue, green, red; its assets are none"),
     ],
@@ -146,6 +155,86 @@ def test_what_is_no_item(tmp_path, content, message):
     path.write_text(content)
     with pytest.raises(SceneError, match=message):
         open_reflectance(path)
+
+
+@pytest.fixture
+def spaced(folder):
+    """The same, with the rasters in a folder whose name has a space."""
+    (folder / "e f").mkdir()
+    for path in folder.glob("*.tif"):
+        path.rename(folder / "e f" / path.name)
+    return folder
+
+
+def with_hrefs(make):
+    """The Item with another address of each asset, made of its file name."""
+    content = item()
+    for asset in content["assets"].values():
+        asset["href"] = make(asset["href"].removeprefix("./"))
+    return json.dumps(content)
+
+
+def test_addresses_of_files_are_unquoted(spaced):
+    (spaced / "item.json").write_text(with_hrefs(lambda name: (spaced / "e f" / name).as_uri()))
+    assert "e%20f" in (spaced / "item.json").read_text()
+    with open_reflectance(spaced / "item.json") as scene:
+        check(scene)
+
+
+@pytest.mark.parametrize("href", ["./e f/", "./e%20f/"])
+def test_addresses_with_a_space_are_quoted_once(address, spaced, href):
+    (spaced / "item.json").write_text(with_hrefs(lambda name: href + name))
+    with open_reflectance(f"{address}/item.json") as scene:
+        check(scene)
+
+
+def test_the_address_of_an_item_may_have_a_space(address, spaced):
+    (spaced / "item.json").rename(spaced / "e f" / "item.json")
+    with open_reflectance(f"{address}/e f/item.json") as scene:
+        check(scene)
+
+
+def test_a_server_that_gives_no_parts_of_files_is_told_of(address, folder):
+    data = np.random.default_rng(0).integers(1, 5000, (400, 600)).astype(np.uint16)
+    for name, (_, gsd) in BANDS.items():
+        write_band(folder / f"{name}.tif", data[: 4000 // gsd, : 6000 // gsd], gsd)
+    with pytest.raises(SceneError, match="Range") as caught:
+        open_reflectance(f"{address}/item.json")
+    assert "download the files" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("address", "is_item"),
+    [
+        ("https://x.org/v1/collections/sentinel-2-l2a/items/S2A_31UFS_20230101_0_L2A", True),
+        ("https://x.org/v1/collections/landsat-c2-l2/items/LC09_L2SP.02?token=a/b", True),
+        ("https://x.org/v1/collections/sentinel-2-l2a/items", False),
+        ("https://x.org/v1/collections/sentinel-2-l2a/items/S2A/thumbnail", False),
+        ("https://x.org/data/scene.tif", False),
+        ("collections/a/items/b", False),
+        ("LC08_MTL.json", False),
+    ],
+)
+def test_items_are_known_by_their_address(address, is_item):
+    assert stac.recognize(address) == is_item
+
+
+def test_an_item_of_an_api_has_no_suffix(address, folder):
+    (folder / "collections" / "c" / "items").mkdir(parents=True)
+    made = with_hrefs(lambda name: f"{address}/{name}")
+    (folder / "collections" / "c" / "items" / "S2B").write_text(made)
+    with open_reflectance(f"{address}/collections/c/items/S2B") as scene:
+        check(scene)
+
+
+def test_a_pattern_of_json_files_stands_for_the_items_among_them(folder):
+    (folder / "x_mask.stac.json").write_text(json.dumps(item()))
+    (folder / "catalog.json").write_text('{"type": "Catalog", "stac_version": "1.0.0"}')
+    (folder / "broken.json").write_text("{")
+    assert find_products([str(folder / "*.json")]) == [str(folder / "item.json")]
+    assert not [path for path in find_products([str(folder / "*")]) if path.endswith("json")]
+    with pytest.raises(OptionError, match="matches no STAC Item"):
+        find_products([str(folder / "c*.json")])
 
 
 def test_assets_that_are_not_there(address, folder):

@@ -1,15 +1,17 @@
+from xml.etree import ElementTree
+
 import numpy as np
 import pytest
 
 from clearscene.errors import BandError, ModelError, OptionError
-from clearscene.masking.classes import legend
-from clearscene.masking.combine import Doubled, Ensemble, Halved
-from clearscene.masking.engine import known_classes
+from clearscene.masking.classes import NODATA, legend
+from clearscene.masking.combine import Doubled, Ensemble, Halved, Wide
+from clearscene.masking.engine import known_classes, plan_for
 from clearscene.masking.fitting import check_source, fitted, source_notes
 from clearscene.masking.masker import ModelMasker, Origin, Traits, select_bands
-from clearscene.masking.options import MaskOptions
+from clearscene.masking.options import LEAST_MEMORY_MB, MaskOptions
 from clearscene.masking.peers.s2cloudless import shifted
-from clearscene.masking.quality import summarize
+from clearscene.masking.quality import MAP_CATEGORIES, MAP_COLORS, summarize, write_agreement_style
 from clearscene.masking.source import array_source
 from clearscene.models.model import Model, enlarge, softmax
 from tests.mask_models import RGBN, cloudy, level_folder
@@ -156,18 +158,92 @@ def test_notes_about_pixels_and_bands():
         (MaskOptions(wide=False), ("red", "nir"), (10.0, 10.0), False, 1),
         (MaskOptions(fast=True), ("red", "nir"), (30.0, 30.0), False, 1),
         (MaskOptions(fast=True), ("red", "nir"), (10.0, 10.0), False, 1),
-        (MaskOptions(models=("ukis-4b",)), ("red", "nir"), (30.0, 30.0), False, 1),
-        (MaskOptions(models=("ukis-4b",)), ("red", "nir"), (10.0, 10.0), False, 1),
     ],
 )
 def test_how_pixels_of_a_size_are_looked_at(options, bands, pixel, is_doubled, factor):
-    masker = Fake([1, 0, 0, 0], bands=("red", "nir"), optional=frozenset(("nir",)))
+    masker = Fake([1, 0, 0, 0], bands=("red", "nir"), optional=frozenset(("nir",)), has_further_looks=True)
     found = fitted(masker, options, bands=bands, pixel=pixel)
     if factor > 1:
         assert (found.factor, found.far) == (factor, masker)
         found = found.near
     assert isinstance(found, Doubled) == is_doubled
     assert found is masker or found.inner is masker
+
+
+@pytest.mark.parametrize("meters", [30.0, 10.0])
+def test_what_a_model_is_decides_how_it_looks_and_not_its_name(tmp_path, meters):
+    bright, fixed = load(tmp_path / "bright", normalization="bright_level"), load(tmp_path / "fixed")
+    options = MaskOptions(models=("mine",))
+    for masker, has_looks in (
+        (bright, True),
+        (fixed, False),
+        (Ensemble((bright, bright)), True),
+        (Ensemble((bright, fixed)), False),
+    ):
+        found = fitted(masker, options, bands=RGBN, pixel=(meters, meters))
+        assert isinstance(found, Doubled if meters == 30 else Wide) == has_looks
+
+
+def test_a_class_is_averaged_over_the_members_that_know_it():
+    every = Fake([0.1, 0.1, 0.2, 0.6])
+    two = Fake([0.9, 0.1, 0, 0], classes=frozenset((0, 1)), thresholds=(0.0, 0.4, 0.0, 0.0))
+    both = Ensemble((every, two))
+    found = both.probabilities({}, np.ones((2, 3), bool), kind="toa")
+    expected = np.array([0.5, 0.1, 0.2, 0.6]) / 1.4  # clear and thick of both, thin and shadow of the first
+    np.testing.assert_allclose(found[:, 1, 1], expected, rtol=1e-6)
+    assert both.traits.classes == {0, 1, 2, 3}
+    assert both.traits.thresholds == (0.0, 0.2, 0.0, 0.0)
+
+
+def test_shadow_stays_where_one_member_does_not_know_it():
+    sure, blind = Fake([0.0, 0.0, 0.0, 1.0]), Fake([0.8, 0.2, 0, 0], classes=frozenset((0, 1)))
+    found = Ensemble((sure, blind)).probabilities({}, np.ones((1, 1), bool), kind="toa")
+    assert found[:, 0, 0].argmax() == 3
+
+
+def test_notes_are_said_of_one_and_of_several():
+    one = Fake([1, 0, 0, 0], classes=frozenset((0, 1)))
+    other = Fake([1, 0, 0, 0], classes=frozenset((0, 1)), origins=(Origin("other", "1"),))
+    words = {"bands": ("red",), "pixel": (10.0, 10.0)}
+    assert source_notes(one, MaskOptions(), **words) == ["fake knows 2 classes, not 3; the mask has as many."]
+    (note,) = source_notes(Ensemble((one, other)), MaskOptions(), **words)
+    assert note.startswith("fake and other know 2")
+
+
+@pytest.mark.parametrize(("n_pixels", "is_small"), [(95 * 96, True), (96 * 96, False), (None, False)])
+def test_small_scenes_are_uncertain(n_pixels, is_small):
+    notes = source_notes(Fake([1, 0, 0, 0]), MaskOptions(), bands=("red",), pixel=(10.0, 10.0), n_pixels=n_pixels)
+    assert any("uncertain" in note for note in notes) == is_small
+
+
+def test_that_nobody_knows_the_size_of_pixels_is_told_of_models_that_ask():
+    asks, does_not = Fake([1, 0, 0, 0], has_further_looks=True), Fake([1, 0, 0, 0])
+    for masker, options, n_notes in (
+        (asks, MaskOptions(), 1),
+        (asks, MaskOptions(wide=False), 0),
+        (asks, MaskOptions(fast=True), 0),
+        (does_not, MaskOptions(), 0),
+    ):
+        assert len(source_notes(masker, options, bands=("red",), pixel=None)) == n_notes
+
+
+@pytest.mark.parametrize("side", [1, 100, 512])
+def test_the_least_memory_is_enough_for_a_scene_of_a_tile(side):
+    big = {"tile_size": 512, "network_size": 512, "bands": RGBN}
+    masker = Fake([1, 0, 0, 0], **big)
+    options = MaskOptions(memory_limit_mb=LEAST_MEMORY_MB, workers=4)
+    source = array_source(np.zeros((4, side, side), np.float32), RGBN)
+    for seen in (masker, Wide(masker, masker, 4)):
+        assert plan_for(source, seen, options).workers == 1
+
+
+def test_more_memory_is_asked_for_by_larger_scenes():
+    masker = Fake([1, 0, 0, 0], tile_size=512, network_size=512, bands=RGBN)
+    large = array_source(np.broadcast_to(np.float32(0), (4, 5000, 5000)), RGBN)
+    with pytest.raises(OptionError, match="MB are needed") as caught:
+        plan_for(large, Wide(masker, masker, 4), MaskOptions(memory_limit_mb=LEAST_MEMORY_MB))
+    advised = int(caught.value.hint.split()[-1].rstrip("."))
+    assert plan_for(large, Wide(masker, masker, 4), MaskOptions(memory_limit_mb=advised)).workers == 1
 
 
 def test_twice_the_resolution_needs_near_infrared():
@@ -180,6 +256,18 @@ def test_twice_the_resolution_needs_near_infrared():
 
 def test_a_threshold_becomes_one_half_and_the_ends_stay():
     assert shifted(np.array([0, 0.4, 1], np.float32), 0.4) == pytest.approx([0, 0.5, 1])
+
+
+def test_every_value_of_the_map_of_agreement_can_be_seen_and_has_a_name(tmp_path):
+    write_agreement_style(tmp_path / "qa.qml")
+    entries = ElementTree.parse(tmp_path / "qa.qml").findall(".//paletteEntry")
+    assert {int(entry.get("value")): entry.get("label") for entry in entries} == {
+        value: name for value, name in MAP_CATEGORIES.items() if value != NODATA
+    }
+    assert len({entry.get("color") for entry in entries}) == 5
+    for value, color in MAP_COLORS.items():
+        assert (color[3] == 255) == (value != NODATA)  # a color table keeps no other alpha
+        assert value == NODATA or color[:3] != (0, 0, 0)
 
 
 def test_agreement_by_hand():

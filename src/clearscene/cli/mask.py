@@ -10,6 +10,7 @@ from rich.console import Console
 from clearscene.cli import mask_options as ask
 from clearscene.cli.mask_summary import print_masks
 from clearscene.cli.progress import SceneProgress, interruptible
+from clearscene.errors import OptionError
 from clearscene.masking.classes import Classes
 from clearscene.masking.inputs import find_products
 from clearscene.masking.options import MaskOptions
@@ -72,8 +73,15 @@ def command(  # an option of the command line is a parameter here: there is no s
         workers=workers,
         memory_limit_mb=memory_limit,
     )
+    _check_share(fail_under)
     outcomes = _run(find_products(scenes), out, options, overwrite=overwrite, quiet=quiet)
     raise typer.Exit(print_masks(outcomes, out=out, fail_under=fail_under))
+
+
+def _check_share(fail_under: float | None) -> None:
+    """Refuse a percentage that no scene can have, before any work; it would always pass or always fail."""
+    if fail_under is not None and not 0 <= fail_under <= 100:
+        raise OptionError(f"--fail-under {fail_under:g} is no percentage.", hint="Give 0 to 100, as 40.")
 
 
 def _run(paths: Sequence[str], out: Path, options: MaskOptions, *, overwrite: bool, quiet: bool) -> list[MaskOutcome]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from clearscene.cli.option import option
-from clearscene.masking.options import COARSE_M, DEFAULT_MODEL, FINEST_WIDE_M, WIDE_M
+from clearscene.masking.options import COARSE_M, DEFAULT_MODEL, FINEST_WIDE_M, LEAST_MEMORY_MB, WIDE_M
 
 __all__ = [
     "Bands", "Buffer", "ClassCount", "Confidence", "Device", "FailUnder", "Fast", "Fine", "MemoryLimit", "Model",
@@ -72,9 +72,11 @@ Out = Annotated[Path, _output("Folder of the masks.", "--out", "-o")]
 Confidence = Annotated[bool, _output("Write the probability of each class.", "--confidence")]
 Vector = Annotated[str, _output("Write polygons: gpkg.")]
 Qa = Annotated[bool, _output("Compare with the product's own quality band.", "--qa")]
-FailUnder = Annotated[float | None, _output("Exit with 1 if less of a scene is clear, percent.")]
+FailUnder = Annotated[float | None, _output("Exit with 1 if less of a scene is clear, percent, 0 to 100.")]
 
 Overwrite = Annotated[bool, _running("Mask again what is done already.", "--overwrite")]
 Workers = Annotated[int, _running("Threads.", show_default="all cores")]
-MemoryLimit = Annotated[int, _running("What to stay below, MB.")]
+MemoryLimit = Annotated[
+    int, _running(f"What to stay below, MB: {LEAST_MEMORY_MB} or more, and more of scenes beyond a tile.")
+]
 Quiet = Annotated[bool, _running("No progress bar.", "--quiet", "-q")]

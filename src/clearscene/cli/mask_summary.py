@@ -87,8 +87,9 @@ def _print_more(outcome: MaskOutcome) -> None:
 
 def _looks_text(looks: LooksRecord) -> str:
     extra = looks.looks / looks.tiles - 1 if looks.tiles else 0.0
+    each = f" ({looks.models} models, {looks.tiles // looks.models} each)" if looks.models > 1 else ""
     return (
-        f"{looks.tiles_again} of {looks.tiles} tiles were looked at again, {extra:.1%} more network runs;"
+        f"{looks.tiles_again} of {looks.tiles} tiles{each} were looked at again, {extra:.1%} more network runs;"
         f" isolated pixels in them {looks.isolated_before} before, {looks.isolated_after} after"
     )
 
@@ -112,7 +113,7 @@ def _print_trouble(outcome: MaskOutcome) -> None:
     """Say on stderr why a scene failed, or what to know about its mask."""
     report = outcome.outcome
     if isinstance(report, Failure):
-        place = "" if report.error.startswith(outcome.scene) else f"{outcome.scene}: "
+        place = "" if outcome.scene in report.error else f"{outcome.scene}: "
         typer.secho(f"error: {place}{report.error}", fg="red", err=True)
         if report.hint:
             typer.echo(f"hint: {report.hint}", err=True)

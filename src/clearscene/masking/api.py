@@ -8,23 +8,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clearscene.errors import BandError, OptionError
+from clearscene.errors import OptionError
 from clearscene.grid import Grid, slices
+from clearscene.masking.arrays import array_facts
 from clearscene.masking.buffer import buffered, radius_px
 from clearscene.masking.classes import NODATA, legend
+from clearscene.masking.describe import NO_DATA
 from clearscene.masking.engine import known_classes, mask_pieces, plan_for
 from clearscene.masking.fitting import check_source, source_notes
 from clearscene.masking.options import MaskOptions
 from clearscene.masking.scene import Prepared, Progress, prepare_mask, silent
-from clearscene.masking.source import Source, array_source
+from clearscene.masking.source import ArraySource, array_source
 from clearscene.raster.sensors import ReflectanceScene, open_reflectance
 from clearscene.raster.sensors.placing import pixel_size_m
+from clearscene.raster.sensors.plausible import value_notes
 from clearscene.raster.sensors.product import Kind
 
 __all__ = ["MaskResult", "mask"]
-
-BAND_AXES = ("band", "bands", "variable", "channel")
-"""What the axis of the bands may be called in a DataArray."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +40,9 @@ class MaskResult:
     percent: dict[str, float]
     """By name, of the pixels with data; all 0 without any."""
     cloud_percent: float
+    """Of the pixels with data, thick and thin cloud together, before any buffer."""
     notes: list[str]
-    """What to know about how the models fit the scene."""
+    """What to know about the scene, and about how the models fit it."""
     grid: Grid
 
     @property
@@ -67,14 +68,17 @@ def mask(
         scene: A numpy array (band, row, col); an xarray DataArray; a path or address that `clearscene mask`
             takes; or an opened `ReflectanceScene`.
         bands: Names of an array's bands in order, or 1-based band by name. A DataArray may have them as its
-            coordinates. Of a file: 1-based band by name.
+            coordinates or `long_name`. Of a file: 1-based band by name.
         scale: Reflectance = value * scale + offset. Without both, uint8 is display color (255 is white), and
             other values are reflectance.
         offset: See `scale`.
-        nodata: Value of pixels without data, in an array; what is not finite has none either.
+        nodata: Value of pixels without data, in all bands of an array; by itself the `_FillValue` or `nodata` of a
+            DataArray. What is not finite, or masked in a numpy masked array, has none either. Not of files.
         kind: toa or surface reflectance, or display, of an array; default toa, or display as above.
-        options: Models, classes, buffer and so on; the defaults if left out. Those about files are ignored.
-            `resolution` is the size of an array's pixels, for a buffer, `fine` and `wide`; without it, nobody knows it.
+        options: Models, classes, buffer and so on; the defaults if left out. Those about what is written are ignored.
+            `resolution` is the size of an array's pixels, for a buffer, `fine` and `wide`; without it, a DataArray's
+            is that of its x and y, if they are even and their CRS or their unit is known, and nobody knows that of
+            others.
         progress: Called with the stage and its share that is done.
 
     Returns:
@@ -83,22 +87,34 @@ def mask(
     Raises:
         ClearsceneError: The scene cannot be read, an option does not fit, or there is no such model.
     """
-    prepared = prepare_mask(options or MaskOptions())
+    told = _told(options, bands, scale, offset)
     if isinstance(scene, ReflectanceScene):
-        return _mask(scene, prepared, pixel_size_m(scene.grid), progress)
+        _refuse("an opened scene", bands=bands, scale=scale, offset=offset, nodata=nodata, kind=kind)
+        return _mask(scene, prepare_mask(told), pixel_size_m(scene.grid), progress)
     if isinstance(scene, str | Path):
-        given = _file_options(prepared.options, bands, scale, offset)
+        _refuse("a file", nodata=nodata, kind=kind)
+        prepared = prepare_mask(told)
         with open_reflectance(
-            scene, bands=given.bands, scale=given.scale, offset=given.offset, resolution=given.resolution
+            scene, bands=told.bands, scale=told.scale, offset=told.offset, resolution=told.resolution
         ) as opened:
             return _mask(opened, prepared, pixel_size_m(opened.grid), progress)
-    data, names = _array(scene, bands)
-    source = array_source(data, names, scale=scale, offset=offset, nodata=nodata, kind=kind)
-    size = prepared.options.resolution
-    return _mask(source, prepared, (size, size) if size else None, progress)
+    facts = array_facts(scene, told.bands if bands is None or isinstance(bands, Mapping) else bands)
+    source = array_source(
+        facts.data,
+        facts.bands,
+        scale=told.scale,
+        offset=told.offset,
+        nodata=facts.nodata if nodata is None else nodata,
+        grid=facts.grid,
+        kind=kind,
+    )
+    size = told.resolution
+    return _mask(source, prepare_mask(told), (size, size) if size else facts.pixel, progress)
 
 
-def _mask(source: Source, prepared: Prepared, pixel: tuple[float, float] | None, progress: Progress) -> MaskResult:
+def _mask(
+    source: ReflectanceScene | ArraySource, prepared: Prepared, pixel: tuple[float, float] | None, progress: Progress
+) -> MaskResult:
     options, masker, grid = prepared.options, prepared.fitted_to(source, pixel).masker, source.grid
     bands = check_source(source, masker)
     radius = radius_px(grid, options.buffer_m, pixel) if options.buffer_m else None
@@ -115,6 +131,7 @@ def _mask(source: Source, prepared: Prepared, pixel: tuple[float, float] | None,
         place = slices(piece.window)
         class_map[place] = piece.class_map
         confidence[(slice(None), *place)] = np.where(piece.class_map == NODATA, np.float32(0), piece.probabilities)
+    before = np.bincount(class_map.ravel(), minlength=256)
     if radius is not None:
         plain = class_map.copy()
         for window, part in buffered(lambda w: plain[slices(w)], grid, radius):
@@ -126,16 +143,38 @@ def _mask(source: Source, prepared: Prepared, pixel: tuple[float, float] | None,
         confidence=confidence,
         classes={entry.id: entry.name for entry in entries},
         percent={entry.name: 100 * int(counts[entry.id]) / valid for entry in entries},
-        cloud_percent=100 * int(counts[1] + counts[2]) / valid,
-        notes=source_notes(masker, options, bands=bands, pixel=pixel),
+        cloud_percent=100 * int(before[1] + before[2]) / valid,
+        notes=[
+            *_notes(source),
+            *source_notes(masker, options, bands=bands, pixel=pixel, n_pixels=grid.n_pixels),
+            *([] if counts[:NODATA].any() else [NO_DATA]),
+        ],
         grid=grid,
     )
 
 
-def _file_options(
-    options: MaskOptions, bands: Sequence[str] | Mapping[str, int] | None, scale: float | None, offset: float | None
+def _notes(source: ReflectanceScene | ArraySource) -> list[str]:
+    """What to know about the scene itself: of an opened scene as it was found on opening."""
+    if isinstance(source, ReflectanceScene) or source.kind == "display":
+        return [*source.notes]
+    return [*source.notes, *value_notes(source)]
+
+
+def _told(
+    options: MaskOptions | None,
+    bands: Sequence[str] | Mapping[str, int] | None,
+    scale: float | None,
+    offset: float | None,
 ) -> MaskOptions:
-    """The options with what was given beside them."""
+    """The options with what was given beside them, checked alike."""
+    options = MaskOptions() if options is None else options
+    if not isinstance(options, MaskOptions):
+        raise OptionError(
+            f"options is a {type(options).__name__}, not MaskOptions.",
+            hint="Write options=clearscene.MaskOptions(classes=4).",
+        )
+    if isinstance(bands, str):
+        raise OptionError(f"bands={bands!r} is one text.", hint='Name bands in order, as bands=("red", "green").')
     if bands is not None and not isinstance(bands, Mapping):
         bands = {name: number for number, name in enumerate(bands, start=1)}
     return replace(
@@ -146,29 +185,11 @@ def _file_options(
     )
 
 
-def _array(scene: Any, bands: Sequence[str] | Mapping[str, int] | None) -> tuple[NDArray[np.generic], list[str]]:
-    """An array (band, row, col) and the names of its bands.
-
-    xarray is not imported: a DataArray is known by what it has.
-    """
-    found: Sequence[str] | None = None
-    if hasattr(scene, "dims") and hasattr(scene, "coords"):
-        axis = next((name for name in scene.dims if str(name) in BAND_AXES), scene.dims[0])
-        rest = [name for name in scene.dims if name != axis]
-        if axis in scene.coords:
-            found = [str(value) for value in np.asarray(scene.coords[axis].values).tolist()]
-        scene = scene.transpose(axis, *rest).values
-    if not isinstance(scene, np.ndarray):
+def _refuse(what: str, **given: object) -> None:
+    """Refuse what says how to read an array, where nothing is left to say."""
+    names = [f"{name}=" for name, value in given.items() if value is not None]
+    if names:
+        does = "does" if len(names) == 1 else "do"
         raise OptionError(
-            f"A {type(scene).__name__} is no scene.", hint="Give a numpy array, an xarray DataArray, or a path."
+            f"{', '.join(names)} {does} not fit {what}, which says so itself.", hint=f"Leave out {' and '.join(names)}."
         )
-    if isinstance(bands, Mapping):
-        by_number = {number: name for name, number in bands.items()}
-        return scene, [by_number.get(place + 1, f"band_{place + 1}") for place in range(len(scene))]
-    names = bands or found
-    if not names:
-        raise BandError(
-            f"An array of shape {scene.shape} does not say what its bands are.",
-            hint='Name them in order, as bands=("red", "green", "blue", "nir").',
-        )
-    return scene, list(names)

@@ -33,7 +33,8 @@ def radius_px(grid: Grid, buffer_m: float, pixel_size: tuple[float, float] | Non
     if pixel_size is None:
         raise OptionError(
             f"--buffer {buffer_m:g}: the scene has no CRS, so the size of its pixels is not known.",
-            hint="Leave out --buffer, or give the scene a CRS with gdal_edit.py -a_srs.",
+            hint="Leave out --buffer, or give the scene a CRS with gdal_edit.py -a_srs; of an array say"
+            " MaskOptions(resolution=10).",
         )
     across, down = pixel_size
     rows, cols = buffer_m / down, buffer_m / across

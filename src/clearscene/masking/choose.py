@@ -56,7 +56,7 @@ def load_masker(options: MaskOptions) -> Masker:
     choose_device(options.device)
     unable = [name for name in options.models if name in WITHOUT_LOOKS]
     if options.tta and unable:
-        raise OptionError(f"--tta {options.tta} does not work with {', '.join(unable)}.", hint="Leave out --tta.")
+        raise OptionError(f"--tta {options.tta} does not work with {' and '.join(unable)}.", hint="Leave out --tta.")
     members = tuple(_load(name, options) for name in options.models)
     masker = members[0] if len(members) == 1 else Ensemble(members)
     if options.fine:
@@ -67,5 +67,5 @@ def load_masker(options: MaskOptions) -> Masker:
 def _load(name: str, options: MaskOptions) -> Masker:
     if name in PEERS:
         return PEERS[name](options)
-    folder = find_model(name).folder
+    folder = find_model(name, task="cloud_mask", others=tuple(PEERS)).folder
     return ModelMasker(Model.load(folder, device=options.device, threads=1), options.tta)

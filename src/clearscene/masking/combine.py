@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from clearscene.errors import OptionError
 from clearscene.masking.augmentation import LookCount
+from clearscene.masking.classes import IDS
 from clearscene.masking.masker import SMALLEST, Masker, Planes, Traits
 from clearscene.models.model import softmax
 from clearscene.raster.sensors.product import Kind
@@ -21,7 +22,11 @@ LEAST_WEIGHT = np.float32(0.25)
 
 @dataclass(frozen=True, eq=False)
 class Ensemble:
-    """Several maskers: the mean of their probabilities. Law: one masker twice is that masker."""
+    """Several maskers: of each class the mean of the probabilities of those that know it, brought to a sum of 1.
+
+    Laws: one masker twice is that masker; between two classes the ratio is that of their means among those that know
+    each, so that a member that does not know shadow takes none away but by what it says of the other classes.
+    """
 
     members: tuple[Masker, ...]
     traits: Traits = field(init=False)
@@ -45,11 +50,15 @@ class Ensemble:
         total = self.members[0].probabilities(planes, valid, kind=kind)
         for member in self.members[1:]:
             total = total + member.probabilities(planes, valid, kind=kind)
-        return np.asarray(total / np.float32(len(self.members)))
+        known = [sum(number in member.traits.classes for member in self.members) for number in IDS]
+        if min(known) == len(self.members):
+            return np.asarray(total / np.float32(len(self.members)))
+        mean = total / np.maximum(known, 1).astype(np.float32)[:, None, None]
+        return np.asarray(mean / mean.sum(axis=0), np.float32)
 
 
 def _joint(given: list[Traits]) -> Traits:
-    """All bands and classes of the members; thresholds are the mean, the range of pixels what they share."""
+    """All bands and classes of the members; thresholds are the mean of who knows the class; shared pixel sizes."""
     needed = {name for traits in given for name in traits.bands if name not in traits.optional}
     bands = tuple(dict.fromkeys(name for traits in given for name in traits.bands))
     ranges = [traits.pixel_range_m for traits in given if traits.pixel_range_m]
@@ -61,11 +70,18 @@ def _joint(given: list[Traits]) -> Traits:
         network_size=max(traits.network_size for traits in given),
         optional=frozenset(bands) - needed,
         classes=frozenset().union(*(traits.classes for traits in given)),
-        thresholds=tuple(np.mean([traits.thresholds for traits in given], axis=0).tolist()),
+        thresholds=tuple(_mean_threshold(given, number) for number in IDS),
         overlap=max(overlaps) if len(overlaps) == len(given) else None,
         pixel_range_m=(max(low for low, _ in ranges), min(high for _, high in ranges)) if ranges else None,
         kinds=frozenset.intersection(*(traits.kinds for traits in given)),
+        has_further_looks=all(traits.has_further_looks for traits in given),
     )
+
+
+def _mean_threshold(given: list[Traits], number: int) -> float:
+    """Of a class, among the members that know it."""
+    known = [traits.thresholds[IDS.index(number)] for traits in given if number in traits.classes]
+    return float(np.mean(known)) if known else 0.0
 
 
 def _seen_at(traits: Traits, zoom: float) -> Traits:

@@ -15,7 +15,9 @@ from clearscene.masking.options import MaskOptions
 from clearscene.masking.result import LooksRecord, MaskReport, ModelRecord, SceneRecord, Share
 from clearscene.raster.sensors import ReflectanceScene
 
-__all__ = ["copied", "looks_record", "model_records", "scene_record", "shares_of", "with_notes"]
+__all__ = ["NO_DATA", "copied", "looks_record", "model_records", "scene_record", "shares_of", "with_notes"]
+
+NO_DATA = "The scene holds no data."
 
 
 def model_records(masker: Masker) -> list[ModelRecord]:
@@ -64,7 +66,7 @@ def with_notes(report: MaskReport, options: MaskOptions, polygons: tuple[int, in
     if polygons and polygons[1]:
         notes.append(f"The {polygons[1]} smallest polygons were left out; the mask holds all of them.")
     if report.valid_pixels == 0:
-        notes.append("The scene holds no data.")
+        notes.append(NO_DATA)
     return report.model_copy(update={"notes": notes})
 
 
@@ -80,6 +82,7 @@ def looks_record(before: Sequence[LookCount], after: Sequence[LookCount]) -> Loo
         return sum(getattr(new, name) - getattr(old, name) for old, new in zip(before, after, strict=True))
 
     return LooksRecord(
+        models=len(after),
         tiles=grown("tiles"),
         tiles_again=grown("again"),
         looks=grown("looks"),

@@ -61,6 +61,7 @@ def plan_for(source: Source, masker: Masker, options: MaskOptions) -> StreamPlan
         workers=options.workers,
         memory_limit=options.memory_limit_mb * 1_000_000,
         network_size=traits.network_size,
+        height=source.grid.height,
     )
 
 

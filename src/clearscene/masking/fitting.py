@@ -6,15 +6,18 @@ from collections.abc import Collection, Sequence
 from clearscene.errors import OptionError
 from clearscene.masking.combine import Doubled, Halved, Wide
 from clearscene.masking.engine import known_classes
-from clearscene.masking.masker import Masker, select_bands
-from clearscene.masking.options import COARSE_M, DEFAULT_MODEL, FINEST_WIDE_M, WIDE_M, MaskOptions
+from clearscene.masking.masker import NAME_BANDS, Masker, by_names, select_bands
+from clearscene.masking.options import COARSE_M, FINEST_WIDE_M, WIDE_M, MaskOptions
 from clearscene.masking.source import Source
+from clearscene.raster.sensors import ReflectanceScene
 
 __all__ = ["check_source", "fitted", "source_notes"]
 
 SMALLEST_FACTOR, LARGEST_FACTOR = 2, 16
 DEFAULT_FACTOR = 4
 """Of pixels whose size nobody knows."""
+SMALL_SIDE = 96
+"""Scenes of fewer pixels than a square of this side are masked less surely: what lies around a cloud is not seen."""
 
 
 def fitted(
@@ -22,11 +25,12 @@ def fitted(
 ) -> Masker:
     """The masker as it looks at a scene with these bands and this size of pixels, meters or None.
 
-    Unless the options say otherwise, the shipped model sees coarse pixels (`COARSE_M`) at twice the resolution if all
-    of its bands are there, and finer ones, from `FINEST_WIDE_M` on, by pixels of about `WIDE_M` as well.
+    Unless the options say otherwise, models of the shipped one's kind (`Traits.has_further_looks`) see coarse pixels
+    (`COARSE_M`) at twice the resolution if all of their bands are there, and finer ones, from `FINEST_WIDE_M` on, by
+    pixels of about `WIDE_M` as well.
     """
     size = math.sqrt(pixel[0] * pixel[1]) if pixel else None
-    is_ours = options.models == (DEFAULT_MODEL,) and not options.fast
+    is_ours = _has_further_looks(masker, options)
     is_coarse = size is not None and size >= COARSE_M
     plain = masker.inner if isinstance(masker, Doubled | Halved) else masker
     if is_ours and options.fine is None and is_coarse and set(masker.traits.bands) <= set(bands):
@@ -36,6 +40,10 @@ def fitted(
         factor = min(max(round(WIDE_M / size), SMALLEST_FACTOR), LARGEST_FACTOR) if size else DEFAULT_FACTOR
         return Wide(masker, plain, factor)
     return masker
+
+
+def _has_further_looks(masker: Masker, options: MaskOptions) -> bool:
+    return masker.traits.has_further_looks and not options.fast
 
 
 def _near(masker: Masker) -> Masker:
@@ -58,26 +66,45 @@ def check_source(source: Source, masker: Masker) -> tuple[str, ...]:
             hint="Leave out --fine.",
         )
     if source.kind not in traits.kinds:
-        names = " and ".join(origin.name for origin in traits.origins)
         words = {"toa": "top-of-atmosphere reflectance", "surface": "surface reflectance", "display": "display color"}
+        taken = " or ".join(words[kind] for kind in words if kind in traits.kinds)
+        more = ", or name the scale of the values with --scale (in Python scale=)" if _says_nothing(source) else ""
         raise OptionError(
-            f"{source.path} holds {words[source.kind]}; {names} takes {' or '.join(words[k] for k in traits.kinds)}.",
-            hint="Use another --model, or name the scale of the values with --scale.",
+            f"{source.path} holds {words[source.kind]}; {by_names(traits, 'take')} {taken}.",
+            hint=f"Use another --model (in Python models=){more}.",
         )
-    return select_bands(traits, source.bands, source.path)
+    named = "Use another --model (in Python models=), or a product that has them."
+    return select_bands(traits, source.bands, source.path, hint=NAME_BANDS if _says_nothing(source) else named)
+
+
+def _says_nothing(source: Source) -> bool:
+    """True where a user names bands and scale: an array or a plain raster, no product and no Item."""
+    return not isinstance(source, ReflectanceScene) or source.sensor == "raster"
 
 
 def source_notes(
-    masker: Masker, options: MaskOptions, *, bands: Sequence[str], pixel: tuple[float, float] | None
+    masker: Masker,
+    options: MaskOptions,
+    *,
+    bands: Sequence[str],
+    pixel: tuple[float, float] | None,
+    n_pixels: int | None = None,
 ) -> list[str]:
     """What a user should know about how a masker fits a scene, one sentence each."""
     traits, notes, wanted = masker.traits, list[str](), options.classes
-    names = " and ".join(origin.name for origin in traits.origins)
     absent = [name for name in traits.bands if name not in bands]
     if absent:
-        notes.append(f"The scene has no {', '.join(absent)}; {names} works without, less surely.")
+        notes.append(f"The scene has no {', '.join(absent)}; {by_names(traits, 'work')} without, less surely.")
+    if n_pixels is not None and n_pixels < SMALL_SIDE**2:
+        notes.append(f"Masks of scenes this small, under {SMALL_SIDE} x {SMALL_SIDE} px, are uncertain.")
     if known_classes(masker, wanted) < wanted:
-        notes.append(f"{names} knows {known_classes(masker, wanted)} classes, not {wanted}; the mask has as many.")
+        known = known_classes(masker, wanted)
+        notes.append(f"{by_names(traits, 'know')} {known} classes, not {wanted}; the mask has as many.")
+    if pixel is None and options.wide is None and _has_further_looks(masker, options):
+        notes.append(
+            "The size of its pixels is not known, so it is not looked at once more for veils; --wide does so,"
+            " and to arrays MaskOptions(resolution=10) tells it."
+        )
     if pixel and options.fine is None and isinstance(_near(masker), Doubled):
         size = max(pixel)
         notes.append(
@@ -88,5 +115,6 @@ def source_notes(
         size = max(pixel)
         if size < low * 0.9 or size > high * 1.1:
             advice = f"; use --resolution {low:g}" if size < low else ""
-            notes.append(f"Pixels of {size:.3g} m are outside of the {low:g} to {high:g} m that {names} knows{advice}.")
+            known_by = by_names(traits, "know")
+            notes.append(f"Pixels of {size:.3g} m are outside of the {low:g} to {high:g} m that {known_by}{advice}.")
     return notes

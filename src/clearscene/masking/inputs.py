@@ -7,7 +7,7 @@ from pathlib import Path
 from clearscene.batch import SUFFIXES, hint_deeper, scene_name
 from clearscene.errors import OptionError
 from clearscene.masking.result import read_report
-from clearscene.raster.sensors import landsat, sentinel2
+from clearscene.raster.sensors import landsat, sentinel2, stac
 from clearscene.raster.sensors.contents import is_archive
 
 __all__ = ["absolute", "find_products", "mask_stems", "product_name"]
@@ -25,7 +25,8 @@ def find_products(words: Iterable[str]) -> list[str]:
     """Scenes named by files, products, folders, patterns, addresses and /vsi paths, each once, in order.
 
     A SAFE or Landsat folder is one scene. Of any other folder the products, archives and rasters in it are
-    taken, by name; what is deeper is not. Masks that lie beside their `_mask.json` are no scenes.
+    taken, by name; what is deeper is not. Masks that lie beside their `_mask.json` are no scenes. A pattern that ends
+    in .json or .geojson stands for the STAC Items among its files, but not those of masks.
 
     Raises:
         OptionError: A pattern matches nothing, or a folder holds no scene.
@@ -49,9 +50,11 @@ def _scenes_of(word: str) -> list[str]:
                 or "Name a SAFE or Landsat folder, an archive of one, or the rasters themselves.",
             )
         return inside
-    matches = sorted(match for match in glob.glob(word, recursive=True) if _is_scene(Path(match)))  # noqa: PTH207  # may be absolute
+    is_wanted = stac.is_item_file if stac.recognize(word) else _is_scene
+    matches = sorted(match for match in glob.glob(word, recursive=True) if is_wanted(Path(match)))  # noqa: PTH207  # may be absolute
     if not matches and glob.has_magic(word):
-        raise OptionError(f"The pattern {word} matches no scene.", hint="Put it in quotes, and check the folder.")
+        what = "STAC Item" if stac.recognize(word) else "scene"
+        raise OptionError(f"The pattern {word} matches no {what}.", hint="Put it in quotes, and check the folder.")
     return matches or [word]  # what is not there is a scene that fails by itself: the batch goes on
 
 

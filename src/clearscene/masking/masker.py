@@ -15,12 +15,14 @@ from clearscene.models.model import Model, enlarge, pad, softmax
 from clearscene.raster.sensors.product import Kind
 
 __all__ = [
+    "NAME_BANDS",
     "SMALLEST",
     "Masker",
     "ModelMasker",
     "Origin",
     "Planes",
     "Traits",
+    "by_names",
     "grown",
     "log_softmax",
     "select_bands",
@@ -31,6 +33,11 @@ Planes = Mapping[str, NDArray[np.float32]]
 
 SMALLEST = np.float32(1e-30)
 """Probability that stands for 0 where a logarithm is taken."""
+
+NAME_BANDS = (
+    "Name bands with --bands (in Python bands=), as red=3,green=2,blue=1,nir=4, or use another --model (models=)."
+)
+"""What helps where the bands of a scene have no names."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,9 @@ class Traits:
     """Smallest and largest pixel it is meant for, meters."""
     kinds: frozenset[Kind] = frozenset(("toa", "surface", "display"))
     """What its reflectance may be."""
+    has_further_looks: bool = False
+    """True if it looks at coarse pixels enlarged, and at fine ones by wide pixels besides, unless the options say
+    otherwise: networks that see tiles by their bright level, as the shipped one does."""
 
 
 class Masker(Protocol):
@@ -89,20 +99,25 @@ class Masker(Protocol):
         ...
 
 
-def select_bands(traits: Traits, offered: Sequence[str], what: str) -> tuple[str, ...]:
+def select_bands(traits: Traits, offered: Sequence[str], what: str, *, hint: str = NAME_BANDS) -> tuple[str, ...]:
     """The bands to read from a scene that offers these, in the masker's order; `what` names the scene.
 
     Raises:
-        BandError: One is lacking that the masker cannot do without.
+        BandError: One is lacking that the masker cannot do without; `hint` says what to do.
     """
     lacking = [name for name in traits.bands if name not in offered and name not in traits.optional]
     if lacking:
-        names = " and ".join(origin.name for origin in traits.origins)
         raise BandError(
-            f"{what} lacks {', '.join(lacking)}, which {names} reads; it has {', '.join(offered)}.",
-            hint="Name bands with --bands, as red=3,green=2,blue=1,nir=4, or use another --model.",
+            f"{what} lacks {', '.join(lacking)}, which {by_names(traits, 'read')}; it has {', '.join(offered)}.",
+            hint=hint,
         )
     return tuple(name for name in traits.bands if name in offered)
+
+
+def by_names(traits: Traits, verb: str) -> str:
+    """The models by their names and what they do, as `ukis-4b reads` or `ukis-4b and ukis-6b read`."""
+    names = list(dict.fromkeys(origin.name for origin in traits.origins))
+    return f"{' and '.join(names)} {verb}{'s' if len(names) == 1 else ''}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,6 +200,7 @@ def _traits(model: Model) -> Traits:
         thresholds=tuple(thresholds.get(number, 0.0) for number in IDS),
         overlap=manifest.tiles.overlap,
         pixel_range_m=manifest.input.ground_sample_distance_m,
+        has_further_looks=_is_by_level(model),
     )
 
 

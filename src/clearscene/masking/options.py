@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from clearscene.errors import OptionError
 from clearscene.masking.classes import Classes
 
-__all__ = ["COARSE_M", "DEFAULT_MODEL", "FINEST_WIDE_M", "WIDE_M", "MaskOptions"]
+__all__ = ["COARSE_M", "DEFAULT_MODEL", "FINEST_WIDE_M", "LEAST_MEMORY_MB", "WIDE_M", "MaskOptions"]
 
 DEFAULT_MODEL = "cloud-rgbn"
 COARSE_M = 25.0
@@ -19,6 +19,8 @@ WIDE_M = 40.0
 FINEST_WIDE_M = 7.5
 """Pixels below this are not looked at so by themselves: snow, beaches and roofs are not told from veils there."""
 MOST_TTA = 7
+LEAST_MEMORY_MB = 600
+"""Enough for any scene of one tile of the shipped model, with one worker; larger ones need more."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class MaskOptions:
     """How scenes are masked. Every default is written here and nowhere else."""
 
     models: tuple[str, ...] = (DEFAULT_MODEL,)
-    """Names of shipped models or peers, or model folders; of several, the mean of the probabilities counts."""
+    """Names of shipped models or peers, or model folders; of several, the mean of the probabilities counts, of each
+    class among those that know it."""
     bands: Mapping[str, int] | None = None
     """Common name to 1-based band, of plain rasters."""
     scale: float | None = None
@@ -46,10 +49,11 @@ class MaskOptions:
     """Look at half the resolution; the mask stays on the grid of the scene."""
     fine: bool | None = None
     """Look at twice the resolution: finer edges in four times the time; needs near infrared. The mask stays on the
-    grid of the scene. None: where pixels are of `COARSE_M` or more, there is near infrared and the model is ours."""
+    grid of the scene. None: where pixels are of `COARSE_M` or more, there is near infrared, and all models are of the
+    shipped one's kind, with the normalization bright_level."""
     wide: bool | None = None
     """Look at pixels of about `WIDE_M` as well, for veils: at 10 m a twelfth more tiles, at 20 m a quarter. None: where
-    pixels are of `FINEST_WIDE_M` to `COARSE_M`, the model is ours, and `fast` is not wanted."""
+    pixels are of `FINEST_WIDE_M` to `COARSE_M`, all models are of that kind, and `fast` is not wanted."""
     confidence: bool = False
     """Write `_confidence.tif`, one band a class, in percent."""
     vector: str = ""
@@ -61,7 +65,7 @@ class MaskOptions:
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     """Threads."""
     memory_limit_mb: int = 2000
-    """What the process should stay below, MB."""
+    """What the process should stay below, MB; `LEAST_MEMORY_MB` or more."""
 
     def record(self) -> dict[str, str]:
         """What bears on the mask and its files, by the name of the option; defaults are left out."""
@@ -98,11 +102,22 @@ class MaskOptions:
             raise OptionError(f"--buffer {self.buffer_m:g} is no length in meters.", hint="Give one, as 100.")
         if self.vector not in ("", "gpkg"):
             raise OptionError(f"--vector {self.vector!r} is not known.", hint="Choose gpkg.")
+        self._check_line()
+        self._check_running()
+
+    def _check_line(self) -> None:
+        """What makes values of stored numbers."""
         if self.scale is not None and not (math.isfinite(self.scale) and self.scale > 0):
             raise OptionError(f"--scale {self.scale:g} makes no reflectance.", hint="Give a number above 0, as 0.0001.")
+        if self.offset is not None and not math.isfinite(self.offset):
+            raise OptionError(f"--offset {self.offset:g} makes no reflectance.", hint="Give a number, as -0.1.")
+
+    def _check_running(self) -> None:
+        """Threads and memory."""
         if self.workers < 1:
-            raise OptionError(f"--workers {self.workers} is less than 1.")
-        if self.memory_limit_mb < 500:
+            raise OptionError(f"--workers {self.workers} is less than 1.", hint="Use --workers 1 or more.")
+        if self.memory_limit_mb < LEAST_MEMORY_MB:
             raise OptionError(
-                f"--memory-limit {self.memory_limit_mb} MB is too small to work in.", hint="Give it 500 or more."
+                f"--memory-limit {self.memory_limit_mb} MB is too small to work in.",
+                hint=f"Give it {LEAST_MEMORY_MB} or more.",
             )

@@ -13,8 +13,9 @@ from clearscene.masking.outputs import ClassReader
 from clearscene.masking.result import Agreement
 from clearscene.raster.cog import CogWriter
 from clearscene.raster.sensors.product import UNKNOWN
+from clearscene.vector.style import Category, write_raster_qml
 
-__all__ = ["MAP_CATEGORIES", "agreement_map", "compare_with_qa", "summarize"]
+__all__ = ["MAP_CATEGORIES", "agreement_map", "compare_with_qa", "summarize", "write_agreement_style"]
 
 WINDOW = 2048
 SAME_CLEAR, SAME_MARKED, ONLY_OURS, ONLY_QA, OTHER_CLASS = range(5)
@@ -30,13 +31,21 @@ MAP_CATEGORIES = {
 """Values of the map of agreement."""
 
 MAP_COLORS = {
-    SAME_CLEAR: (0, 0, 0, 0),
+    SAME_CLEAR: (226, 236, 222, 255),
     SAME_MARKED: (160, 160, 160, 255),
     ONLY_OURS: (230, 120, 20, 255),
     ONLY_QA: (40, 110, 200, 255),
     OTHER_CLASS: (150, 60, 160, 255),
     NODATA: (0, 0, 0, 0),
 }
+"""All but nodata can be seen: a color table inside a GeoTIFF has no transparency for other values."""
+
+
+def write_agreement_style(path: Path) -> None:
+    """Write the QGIS style of the map of agreement, with names of its values."""
+    shown = [value for value in MAP_CATEGORIES if value != NODATA]
+    colors = {value: "#{:02x}{:02x}{:02x}".format(*MAP_COLORS[value]) for value in shown}
+    write_raster_qml(path, [Category(str(value), MAP_CATEGORIES[value], colors[value]) for value in shown])
 
 
 def compare_with_qa(

@@ -67,7 +67,8 @@ class ModelRecord(_Record):
 class LooksRecord(_Record):
     """What looking again (--tta) cost and what it changed."""
 
-    tiles: int
+    models: int = Field(default=1, description="That looked again; each counts its own tiles.")
+    tiles: int = Field(description="That models looked at, those of a wide look included.")
     tiles_again: int
     looks: int
     isolated_before: int
@@ -110,7 +111,7 @@ class MaskReport(_Record):
     valid_pixels: int
     nodata_pixels: int
     clear_percent: float | None = Field(description="Of the pixels with data; null without any.")
-    cloud_percent: float | None
+    cloud_percent: float | None = Field(description="Of the pixels with data, before any buffer; null without any.")
     wide: int = Field(default=1, description="Pixels along one of the wide look; 1 if there was none.")
     looks: LooksRecord | None = None
     agreement: Agreement | None = None

@@ -29,7 +29,7 @@ from clearscene.masking.outputs import (
     write_polygons,
     write_style,
 )
-from clearscene.masking.quality import compare_with_qa
+from clearscene.masking.quality import compare_with_qa, write_agreement_style
 from clearscene.masking.result import Agreement, Cost, MaskReport, write_report
 from clearscene.masking.source import Source
 from clearscene.masking.stac import write_item
@@ -113,11 +113,11 @@ class MaskJob:
         radius = radius_px(self.scene.grid, options.buffer_m, pixel) if options.buffer_m else None
         before = [copied(count) for count in masker.looks]
         with self._stage("mask"):
-            counts = self._mask(radius)
+            counts, before_buffer = self._mask(radius)
         agreement, polygons = self._compare(), self._polygons()
         self._keep(options.confidence)
         with self._stage("write"):
-            report = self._report(counts, bands, pixel).model_copy(
+            report = self._report(counts, before_buffer, bands, pixel).model_copy(
                 update={
                     "agreement": agreement,
                     "looks": looks_record(before, masker.looks) if options.tta else None,
@@ -126,6 +126,8 @@ class MaskJob:
             )
             report = with_notes(report, options, polygons)
             write_style(self._path("style", "_mask.qml"), self._entries)
+            if agreement is not None:
+                write_agreement_style(self._path("qa_style", "_qa.qml"))
             self.files |= {"stac": f"{self.stem}_mask.stac.json", "report": f"{self.stem}_mask.json"}
             report = report.model_copy(update={"files": dict(self.files)})
             write_item(report, self.scene.grid, self._entries, self.folder / self.files["stac"])
@@ -148,18 +150,19 @@ class MaskJob:
         self.files[key] = f"{self.stem}{end}"
         return self.folder / self.files[key]
 
-    def _mask(self, radius: tuple[float, float] | None) -> NDArray[np.int64]:
-        """Write the mask, and the confidence if anything needs it; pixels by class id, (256,)."""
+    def _mask(self, radius: tuple[float, float] | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Write the mask, and the confidence if anything needs it; pixels by class id, (256,), and before a buffer."""
         final = self._path("mask", "_mask.tif")
         if radius is None:
-            return self._stream(final)
+            counts = self._stream(final)
+            return counts, counts
         plain = self.folder / "plain.tif"
-        self._stream(plain)
+        before = self._stream(plain)
         with self._stage("buffer"):
             counts = self._buffer(plain, final, radius)
         for leftover in (plain, plain.with_name(f"{plain.name}.aux.xml")):
             leftover.unlink(missing_ok=True)
-        return counts
+        return counts, before
 
     def _stream(self, path: Path) -> NDArray[np.int64]:
         """Mask tile by tile into `path`."""
@@ -227,9 +230,15 @@ class MaskJob:
         if not confidence and "confidence" in self.files:
             (self.folder / self.files.pop("confidence")).unlink()
 
-    def _report(self, counts: NDArray[np.int64], bands: Sequence[str], pixel: tuple[float, float] | None) -> MaskReport:
+    def _report(
+        self,
+        counts: NDArray[np.int64],
+        before_buffer: NDArray[np.int64],
+        bands: Sequence[str],
+        pixel: tuple[float, float] | None,
+    ) -> MaskReport:
         options, masker, entries = self.prepared.options, self.prepared.masker, self._entries
-        shares = shares_of(counts, entries)
+        shares, before = shares_of(counts, entries), shares_of(before_buffer, entries)
         valid = int(counts[:NODATA].sum())
         return MaskReport(
             clearscene_version=__version__,
@@ -243,8 +252,8 @@ class MaskJob:
             valid_pixels=valid,
             nodata_pixels=int(counts[NODATA]),
             clear_percent=shares[0].percent if valid else None,
-            cloud_percent=sum(s.percent for s in shares if s.id in (1, 2)) if valid else None,
-            notes=source_notes(masker, options, bands=bands, pixel=pixel),
+            cloud_percent=sum(share.percent for share in before if share.id in (1, 2)) if valid else None,
+            notes=source_notes(masker, options, bands=bands, pixel=pixel, n_pixels=self.scene.grid.n_pixels),
             cost=self._cost(),
         )
 

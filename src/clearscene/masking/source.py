@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,13 +62,20 @@ class ArraySource:
     scale: float = 1.0
     offset: float = 0.0
     nodata: float | None = None
+    masked: NDArray[np.bool_] | None = None
+    """(band, row, col), True where a value does not count; None: all count."""
+    notes: tuple[str, ...] = ()
+    """What to know about how the array is understood."""
     path: str = "the array"
 
     def read(self, window: Window, *, bands: Sequence[str]) -> Pixels:
-        """See `Source`. A pixel is not valid where all bands asked for hold nodata, or one is not finite."""
+        """See `Source`. A pixel is not valid where all bands asked for hold nodata, or one is masked or not finite."""
         rows, cols = slices(window)
-        stored = self.data[[self.bands.index(name) for name in bands], rows, cols]
+        numbers = [self.bands.index(name) for name in bands]
+        stored = self.data[numbers, rows, cols]
         valid = np.ones(stored.shape[1:], np.bool_)
+        if self.masked is not None:
+            valid &= ~self.masked[numbers, rows, cols].any(axis=0)
         if stored.dtype.kind == "f":
             valid &= np.isfinite(stored).all(axis=0)
         if self.nodata is not None and not np.isnan(self.nodata):
@@ -147,12 +154,15 @@ def array_source(
 ) -> ArraySource:
     """Understand an array (band, row, col); `bands` names each of its bands.
 
-    Without `scale` and `offset`, values of uint8 are display color (255 is white), all others reflectance.
+    Without `scale` and `offset`, values of uint8 are display color (255 is white), all others reflectance. What a
+    numpy masked array masks has no data.
 
     Raises:
-        OptionError: The array has not three axes, is empty, or holds no numbers.
+        OptionError: The array has not three axes, is empty, or holds no numbers; or there is no such kind.
         BandError: The names are not as many as the bands, or one is given twice.
     """
+    if kind is not None and kind not in get_args(Kind):
+        raise OptionError(f"kind {kind!r} is not known.", hint=f"Choose {', '.join(get_args(Kind))}.")
     if data.ndim != 3 or 0 in data.shape or data.dtype.kind not in "iuf":
         raise OptionError(
             f"An array of shape {data.shape} and type {data.dtype} is no scene.",
@@ -164,14 +174,16 @@ def array_source(
             f" {data.shape[1]} rows and {data.shape[2]} columns.",
             hint='Name every band once, in order, as bands=("red", "green", "blue", "nir").',
         )
-    is_display = data.dtype == np.uint8 and scale is None and offset is None
-    factor = 1 / 255 if is_display else 1.0 if scale is None else scale
+    is_color = data.dtype == np.uint8 and scale is None and offset is None
+    is_told = kind is not None or not is_color
     return ArraySource(
-        data=data,
+        data=np.ma.getdata(data),
         bands=tuple(bands),
         grid=grid or Grid(data.shape[1], data.shape[2]),
-        kind=kind or ("display" if is_display else "toa"),
-        scale=factor,
+        kind=kind or ("display" if is_color else "toa"),
+        scale=1 / 255 if is_color else 1.0 if scale is None else scale,
         offset=offset or 0.0,
         nodata=nodata,
+        masked=np.ma.getmaskarray(data) if np.ma.is_masked(data) else None,
+        notes=() if is_told else ("8-bit values are taken as display color, not as reflectance.",),
     )

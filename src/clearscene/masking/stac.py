@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-from pyproj import Transformer
-
 from clearscene import __version__
 from clearscene.atomic import replacing
 from clearscene.grid import Grid
 from clearscene.masking.classes import NODATA, MaskClass
+from clearscene.masking.footprint import footprint
 from clearscene.masking.result import MaskReport
+from clearscene.raster.sensors.stac import recognize
 
 __all__ = ["mask_item", "write_item"]
 
@@ -29,14 +28,12 @@ EXTENSIONS = (
     f"{SCHEMAS}/projection/v2.0.0/schema.json",
     f"{SCHEMAS}/processing/v1.2.0/schema.json",
 )
-EDGE_POINTS = 9
-"""Points a side of the outline: a straight side of the grid is a curve in longitude and latitude."""
-
 COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 MEDIA = {
     "mask": (COG, "Cloud mask", ["data", "cloud", "cloud-shadow"]),
     "confidence": (COG, "Probability of each class, percent", ["data"]),
     "qa": (COG, "Agreement with the quality band of the product", ["metadata"]),
+    "qa_style": ("application/xml", "QGIS style of the agreement", ["metadata"]),
     "vector": ("application/geopackage+sqlite3", "Clouds and shadows as polygons", ["data"]),
     "style": ("application/xml", "QGIS style", ["metadata"]),
     "report": ("application/json", "How the mask was made", ["metadata"]),
@@ -51,15 +48,20 @@ def write_item(report: MaskReport, grid: Grid, entries: Sequence[MaskClass], pat
 
 
 def mask_item(report: MaskReport, grid: Grid, entries: Sequence[MaskClass]) -> dict[str, object]:
-    """The Item of a mask; hrefs are relative to its folder. Without a CRS it has no geometry."""
-    ring = _outline(grid)
+    """The Item of a mask; hrefs are relative to its folder. Without a CRS it has no geometry.
+
+    `eo:cloud_cover` is that of the scene, before any buffer, and left out where nothing is known of it; the
+    percentages of `classification:classes` are those of the file. A scene across the antimeridian has a MultiPolygon
+    cut there, and a bbox whose west is greater than its east (RFC 7946, sections 3.1.9 and 5.2).
+    """
+    ground = footprint(grid)
     item: dict[str, object] = {
         "type": "Feature",
         "stac_version": "1.1.0",
         "stac_extensions": list(EXTENSIONS),
         "id": Path(report.files["mask"]).stem,
-        "geometry": {"type": "Polygon", "coordinates": [ring]} if ring else None,
-        **({"bbox": _box(ring)} if ring else {}),
+        "geometry": ground.geometry if ground else None,
+        **({"bbox": ground.bbox} if ground else {}),
         "properties": _properties(report, grid),
         "links": _links(report),
         "assets": _assets(report, entries),
@@ -71,6 +73,9 @@ def _properties(report: MaskReport, grid: Grid) -> dict[str, object]:
     made = _time(report.created)
     taken = _normal_time(report.scene.datetime)
     note = "" if taken else " The scene does not say when it was taken; datetime is when the mask was made."
+    buffer_m = report.options.get("buffer")
+    if buffer_m:
+        note += f" Clouds and shadows are grown by {buffer_m} m; eo:cloud_cover is of what they were before."
     epsg = grid.crs.to_epsg() if grid.crs else None
     models = ", ".join(f"{model.name} {model.version}" for model in report.models)
     return {
@@ -78,7 +83,7 @@ def _properties(report: MaskReport, grid: Grid) -> dict[str, object]:
         "description": f"Cloud mask of {report.scene.name} by {models}.{note}",
         "datetime": taken or made,
         "created": made,
-        "eo:cloud_cover": round(report.cloud_percent or 0.0, 2),
+        **({} if report.cloud_percent is None else {"eo:cloud_cover": round(report.cloud_percent, 2)}),
         "proj:code": f"EPSG:{epsg}" if epsg else None,
         **({"proj:wkt2": grid.crs.to_wkt()} if grid.crs and not epsg else {}),
         "proj:shape": [grid.height, grid.width],
@@ -95,8 +100,8 @@ def _options(report: MaskReport) -> str:
 
 def _links(report: MaskReport) -> list[dict[str, str]]:
     source = report.scene.path if "://" in report.scene.path else Path(report.scene.path).resolve().as_uri()
-    is_item = report.scene.path.split("?")[0].lower().endswith((".json", ".geojson"))
-    links = [{"rel": "derived_from" if is_item else "via", "href": source, "title": report.scene.name}]
+    relation = "derived_from" if recognize(report.scene.path) else "via"
+    links = [{"rel": relation, "href": source, "title": report.scene.name}]
     for model in report.models:
         if model.link:
             kind = "application/geo+json" if model.link.endswith(".json") else "text/markdown"
@@ -126,27 +131,6 @@ def _assets(report: MaskReport, entries: Sequence[MaskClass]) -> dict[str, objec
     classes.append({"value": NODATA, "name": "no_data", "title": "no data", "nodata": True})
     assets["mask"] |= {"data_type": "uint8", "nodata": NODATA, "classification:classes": classes}
     return dict(assets)
-
-
-def _outline(grid: Grid) -> list[list[float]]:
-    """Outer ring in longitude and latitude, counterclockwise; empty without a CRS."""
-    if grid.crs is None:
-        return []
-    steps = np.linspace(0, 1, EDGE_POINTS)[:-1]
-    cols = np.concatenate([0 * steps, steps, 0 * steps + 1, 1 - steps]) * grid.width
-    rows = np.concatenate([steps, 0 * steps + 1, 1 - steps, 0 * steps]) * grid.height
-    a, b, c, d, e, f = tuple(grid.transform)[:6]
-    to_lonlat = Transformer.from_crs(grid.crs, 4326, always_xy=True)
-    lon, lat = to_lonlat.transform(a * cols + b * rows + c, d * cols + e * rows + f)
-    if grid.transform.determinant > 0:  # rows go up: the ring turns the other way
-        lon, lat = lon[::-1], lat[::-1]
-    ring = np.round(np.column_stack([lon, lat]), 7).tolist()
-    return [*ring, ring[0]]
-
-
-def _box(ring: list[list[float]]) -> list[float]:
-    lon, lat = np.array(ring).T
-    return [float(lon.min()), float(lat.min()), float(lon.max()), float(lat.max())]
 
 
 def _normal_time(text: str | None) -> str | None:

@@ -65,6 +65,11 @@ class Model:
         screen = folder / "screen.onnx"
         if screen.is_file() != (manifest.screen is not None):
             raise ModelError(f"{folder}: screen.onnx and the section [screen] of model.toml come only together.")
+        if screen.is_file() and not (folder / "model.onnx").is_file():
+            raise ModelError(
+                f"{folder} only screens: it has screen.onnx, but no model.onnx to segment with.",
+                hint="Pair it with a segmenter: clearscene export SEGMENTER_RUN --screen SCREENING_RUN --out MODEL.",
+            )
         screener = load_graph(screen, device=device, threads=threads) if screen.is_file() else None
         return cls(folder, manifest, load_graph(folder / "model.onnx", device=device, threads=threads), screener)
 

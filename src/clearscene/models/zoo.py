@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
 
@@ -46,8 +47,13 @@ def available_models(paths: Sequence[Path | str] = ()) -> list[ModelInfo]:
     return found
 
 
-def find_model(name_or_path: str | Path, *, paths: Sequence[Path | str] = ()) -> ModelInfo:
+def find_model(
+    name_or_path: str | Path, *, paths: Sequence[Path | str] = (), task: str = "", others: Sequence[str] = ()
+) -> ModelInfo:
     """The model with this name, or in this folder.
+
+    Of those that could have been meant, the hint of the error names models of this `task` (empty: of all), and
+    `others` that the caller knows.
 
     Raises:
         ModelError: There is none, or its manifest is wrong.
@@ -59,10 +65,12 @@ def find_model(name_or_path: str | Path, *, paths: Sequence[Path | str] = ()) ->
     for info in models:
         if info.manifest.name == str(name_or_path):
             return info
-    names = ", ".join(info.manifest.name for info in models) or "none"
+    names = [*(info.manifest.name for info in models if task in ("", info.manifest.task)), *others]
+    near = get_close_matches(str(name_or_path), names, n=1)
+    meant = f"Did you mean {near[0]}? " if near else ""
     raise ModelError(
         f"There is no model {str(name_or_path)!r}.",
-        hint=f"Models here: {names}. Or give the path of a model folder.",
+        hint=f"{meant}Models here: {', '.join(names) or 'none'}. Or give the path of a model folder.",
     )
 
 

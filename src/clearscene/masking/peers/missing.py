@@ -16,8 +16,9 @@ def require(*modules: str, name: str, install: str) -> None:
     """
     lacking = [module for module in modules if find_spec(module) is None]
     if lacking:
+        are = "is" if len(lacking) == 1 else "are"
         raise MissingExtraError(
-            f"--model {name} needs {', '.join(lacking)}, which is not installed.",
+            f"--model {name} needs {' and '.join(lacking)}, which {are} not installed.",
             hint=f"pip install {install}   (or all peers: pip install 'clearscene[peers]')",
         )
 
