@@ -3,10 +3,11 @@
     python benchmarks/warped_forest.py ../shared/data/ship/neon_forest_rgb                  # the installed model
     python benchmarks/warped_forest.py ../shared/data/ship/neon_forest_rgb --model FOLDER
 
-The images of the forest set are sorted by eye into those whose crowns are plainly warped or streaked, and those that are
-not; the others (seams, slight streaks) are left out. What counts is the share of an image's area that the inspection model
-calls distortion, stretching or blur, and in how many images it says so at all (1 % of the area). The images without
-warped crowns may have been trained on as clean ground; the warped ones, since recipes/inspection-5.toml, not.
+The images of the forest set are sorted by eye into those whose crowns are plainly warped or streaked, and those
+that are not; the others (seams, slight streaks) are left out. What counts is the share of an image's area that the
+inspection model calls distortion, stretching or blur, and in how many images it says so at all (1 % of the area).
+The images without warped crowns may have been trained on as clean ground; the warped ones, since
+recipes/inspection-5.toml, not.
 """
 
 import argparse

@@ -237,6 +237,9 @@ def test_a_screen_alone_is_written_for_a_pair(chips, settings, tmp_path):
     assert not measured.screen.is_surrounded  # it has no cells
     assert GraphRunner(tmp_path / "one").model is None
     assert load_manifest(tmp_path / "one").screen.types == ("cloud", "shadow", "stripe")
+    with pytest.raises(ModelError, match=r"one only screens: .* no model.onnx") as caught:
+        Model.load(tmp_path / "one", device="cpu")
+    assert "clearscene export SEGMENTER_RUN --screen SCREENING_RUN --out MODEL" in caught.value.hint
     with pytest.raises(ModelError, match="--deepness needs a segmenter"):
         export_model(trained(Screens, chips), tmp_path / "two", settings=settings, options=ExportOptions(deepness=True))
 
@@ -275,8 +278,8 @@ def test_without_chips_there_is_no_export(settings, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[model]\nnom = 1", "model.nom: Extra inputs are not permitted"),
-        ("[calibration]\nrecall = 1.5", "calibration.recall: Input should be less than or equal to 1"),
+        ("[model]\nnom = 1", "model.nom: no such key; there are name, version, license"),
+        ("[calibration]\nrecall = 1.5", "calibration.recall: must be less than or equal to 1"),
         ('[scales]\nsnow = "all"', r"card\.toml: the file: scales or silent name \['snow'\]"),
         ("[model", "is not a TOML file"),
     ],

@@ -2,7 +2,9 @@
 
 import importlib.util
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch comes with the extra `train`")
@@ -12,8 +14,12 @@ if importlib.util.find_spec("timm") is None:
 
 from clearscene.cli import export  # noqa: E402  # after the check for torch
 from clearscene.models.model import Model  # noqa: E402
+from clearscene.training.calibrate import reliability  # noqa: E402
 from clearscene.training.checkpoint import BEST, write_checkpoint  # noqa: E402
 from clearscene.training.config import TrainConfig  # noqa: E402
+from clearscene.training.export.calibration import PixelCalibration, ScreenCalibration  # noqa: E402
+from clearscene.training.export.evidence import Screened  # noqa: E402
+from clearscene.training.export.measured import Measured, Scores  # noqa: E402
 from clearscene.training.export.run_source import load_trained, pair_up  # noqa: E402
 from clearscene.training.networks.build import build_network  # noqa: E402
 from clearscene.training.networks.spec import CLASSES, TYPE_NAMES, NetworkSpec  # noqa: E402
@@ -93,3 +99,28 @@ def test_without_torch_the_extra_is_named(run, tmp_path, monkeypatch):
     done = clearscene("export", run, "-o", tmp_path / "m", check=2)
     assert 'pip install "clearscene[train]"' in done.stderr
     assert export.PRECISIONS == ("float32", "float16", "int8")
+
+
+def test_a_screen_alone_says_what_it_is_good_for(run, tmp_path):
+    spec = NetworkSpec(kind="screening", name="timm:test_resnet", weights="none")
+    (tmp_path / "run").mkdir()
+    values = {"data": {"chips": [{"folder": run / "chips"}]}, "network": spec}
+    config = TrainConfig.model_validate(values).model_dump(mode="json")
+    write_checkpoint(tmp_path / "run" / BEST, {"config": config, "weights": build_network(spec).state_dict()})
+    (tmp_path / "run" / "run.json").write_text((run / "run.json").read_text())
+    words = ("export", tmp_path / "run", "--out", tmp_path / "m", "--card", run / "card.toml", "--no-speed", "--quiet")
+    stderr = clearscene(*words, check=0).stderr
+    assert "warning: it only screens: there is no model.onnx, so inspect does not take it" in stderr
+    assert f"hint: pair it with a segmenter: clearscene export SEGMENTER_RUN --screen {tmp_path / 'run'}" in stderr
+
+
+def test_temperatures_that_are_none_are_told():
+    curve = reliability(np.array([0.9, 0.2]), np.array([1.0, 0.0]))
+    pixels = PixelCalibration(1.0, 3.0, (0.0,), curve, curve)
+    screen = ScreenCalibration(20.0, 19.9999, (), Screened(np.zeros((1, 1)), np.zeros((1, 1))), False, curve, curve)
+    scores = Scores(2, threshold={})
+    measured = Measured("float32", 5, {"model.onnx": 10}, {}, scores, screen, pixels, {})
+    (warning,) = export._warnings(measured)
+    assert warning.startswith("warning: screen: the temperature 19.9999 is an end of the range")
+    assert "  the fitted temperature, 3, makes that error larger, so it is not used" in export._lines(measured)
+    assert export._uses(measured, Path("run")) == []

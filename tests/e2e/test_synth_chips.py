@@ -117,6 +117,29 @@ def test_interrupted_and_gone_on_with_is_the_same_set(dataset, recipe, tmp_path)
         assert np.array_equal(again.mask(record), whole.mask(record))
 
 
+@pytest.mark.parametrize("more", [(), ("--overwrite",)])
+def test_ctrl_c_says_how_to_go_on(images, tmp_path, monkeypatch, more):
+    def interrupted(maker, writer, **_):
+        chip = maker.make(0)
+        writer.add(chip.record, chip.image, chip.mask)
+        raise KeyboardInterrupt
+
+    words = ("synth", "chips", "--source", images / "rgb", "-n", 2, "--size", 64, "--out", tmp_path / "c", *more)
+    with monkeypatch.context() as patch:
+        patch.setattr("clearscene.cli.synth.make_chips", interrupted)
+        stderr = clearscene(*words, check=130).stderr
+    how = "the same command without --overwrite goes on" if more else "the same command goes on"
+    assert f"interrupted: what is written stays in {tmp_path / 'c'}; {how}" in stderr
+    assert "1 chips made" in clearscene(*words[: len(words) - len(more)], check=0).stderr
+
+
+def test_a_size_that_does_not_fit_is_told_as_the_help_tells_it(images, tmp_path):
+    stderr = clearscene(
+        "synth", "chips", "--source", images / "rgb", "--size", 65, "-o", tmp_path / "c", check=2
+    ).stderr
+    assert "size: must be a multiple of 32 (found 65)" in stderr
+
+
 def test_another_recipe_is_not_mixed_in(dataset, recipe):
     done = clearscene("synth", "chips", "--recipe", recipe, "--seed", 5, "--out", dataset, check=2)
     assert "chips of another recipe" in done.stderr
@@ -202,7 +225,13 @@ def test_sheet_shows_a_row_a_generator(images, tmp_path):
     )
     sheet = cv2.imread(str(tmp_path / "s.png"))
     assert sheet.shape[1] == 5 * 70 + 6
-    assert sheet.shape[0] % (64 + 32) == 0
+    above = sheet.shape[0] % (64 + 32)
+    assert above == 2 * 26  # the colors of two types, and the severities
+    blur, missing = ([int(BY_NAME[name].color[i : i + 2], 16) for i in (5, 3, 1)] for name in ("blur", "missing"))
+    for color in (blur, missing):
+        assert (sheet[:26] == color).all(axis=2).sum() >= 14 * 14
+    for column in range(5):
+        assert (sheet[26:52, 6 + 70 * column : 76 + 70 * column] < 128).any()
     assert len(np.unique(sheet)) > 100
     odd = ("--size", 100, "--types", "lookalike", "--out", tmp_path / "odd.png")  # no multiple of 32
     clearscene("synth", "sheet", "--source", images / "rgb", *odd, check=0)

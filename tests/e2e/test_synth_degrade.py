@@ -17,6 +17,7 @@ from clearscene.synth.degrade_scene import degrade_scene
 from clearscene.synth.kinds import BY_KIND
 from clearscene.synth.matching import found_against_placed
 from clearscene.synth.truth import read_truth
+from tests.command import clearscene
 from tests.scenes import TRANSFORM, UTM, ground
 
 HEIGHT, WIDTH = 640, 830
@@ -239,6 +240,18 @@ def test_what_cannot_work_is_told(tmp_path, folder):
         "small.tif",
         "unnamed.tif",
     ]
+
+
+def test_types_that_were_asked_for_and_are_not_there_are_told(tmp_path):
+    flat = np.full((3, 400, 500), 90, np.uint8) + np.arange(3, dtype=np.uint8)[:, None, None]
+    scene = write_scene(tmp_path / "flat.tif", flat)
+    words = ("synth", "degrade", scene, "--out", tmp_path / "bad.tif", "--types", "blur,missing,distortion")
+    stderr = clearscene(*words, check=0).stderr
+    assert "missing" in stderr.splitlines()[0]
+    for name in ("blur", "distortion"):
+        assert f"{name}: not placed, does not show on this ground (1 tried); another --seed" in stderr
+    assert "missing: not placed" not in stderr
+    assert "not placed" not in clearscene(*words, "--quiet", check=0).stderr
 
 
 def test_an_interrupted_run_leaves_nothing_and_the_older_file(folder, tmp_path):

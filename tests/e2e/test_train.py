@@ -269,13 +269,58 @@ def test_a_loss_that_is_no_number_names_step_rate_and_chips(file, tmp_path):
     assert "error: The loss is nan at step" in result.stderr
     assert "learning rate 9.62e+29" in result.stderr  # the cosine of the second of eight steps
     assert "chip0" in result.stderr
-    assert "Lower optimizer.lr" in result.stderr
+    assert "lower optimizer.lr and begin anew with --overwrite" in result.stderr
+    assert "There is no checkpoint to go on from yet." in result.stderr
+    assert not (tmp_path / "last.pt").exists()
+
+
+def test_after_a_checkpoint_a_loss_that_is_no_number_names_it(file, tmp_path, monkeypatch):
+    train(load_config(file), tmp_path, Silent(2))
+    monkeypatch.setattr("clearscene.training.learner.math.isfinite", lambda _: False)
+    with pytest.raises(TrainingError) as caught:
+        train(load_config(file), tmp_path, Silent(), resume=True)
+    assert f"{tmp_path / 'last.pt'} is from before it: --resume goes on" in caught.value.hint
+
+
+def test_there_must_be_something_to_resume(file, tmp_path):
+    result = clearscene("train", file, "--out", tmp_path / "new", "--resume", check=2)
+    assert f"error: {tmp_path / 'new'} holds no training to go on with." in result.stderr
+    assert not (tmp_path / "new").exists()
+    train(load_config(file), tmp_path / "killed", Silent(5))
+    (tmp_path / "killed/last.pt").unlink()  # as if it had been killed before
+    result = clearscene("train", file, "--out", tmp_path / "killed", "--resume", check=2)
+    assert "ended before its first checkpoint to go on from: there is no last.pt" in result.stderr
+    assert "Begin anew with --overwrite, or from its best network with run.start_from = " in result.stderr
+    (tmp_path / "killed/best.pt").unlink()
+    result = clearscene("train", file, "--out", tmp_path / "killed", "--resume", check=2)
+    assert "Begin anew with --overwrite; run.save_minutes" in result.stderr
+
+
+def test_what_is_best_has_a_name(file, tmp_path):
+    result = clearscene("train", file, "--out", tmp_path / "a", check=0)
+    assert "best mean of miou and macro_f1 0." in result.stderr
+    assert ", accuracy by type 0." in result.stderr  # of every answer for every type, not of whole chips
+    sets = ("--quiet", "--set", "run.monitor=loss", "--set", "run.epochs=1")
+    result = clearscene("train", file, "--out", tmp_path / "b", *sets, check=0)
+    loss = float(rows(tmp_path / "b/val.csv")[0]["loss"])
+    assert f"best loss {loss:.4f} at step 4" in result.stderr
+
+
+def test_a_checkpoint_with_unplain_paths_is_gone_on_with(file, tmp_path, done):
+    (tmp_path / "deep").mkdir()
+    start = tmp_path / "deep" / ".." / "start.pt"
+    start.write_bytes((done / "best.pt").read_bytes())
+    config = load_config(file, [f"run.start_from={start}", "run.start_share=0.5", "run.epochs=1"])
+    assert config.run.start_from == (tmp_path / "start.pt",)
+    before = config.model_copy(update={"run": config.run.model_copy(update={"start_from": (start,)})})
+    train(before, tmp_path / "out", Silent(2))
+    assert train(config, tmp_path / "out", Silent(), resume=True).reason == "done"
 
 
 def test_a_wrong_key_is_named(file):
     result = clearscene("train", file, "--set", "run.epohcs=3", check=2)
-    assert "tiny.toml: run.epohcs: Extra inputs" in result.stderr
-    assert "hint: The sections are" in result.stderr
+    assert "tiny.toml: run.epohcs: no such key; perhaps run.epochs is meant." in result.stderr
+    assert "hint: See the guide to training." in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_the_shipped_cards_are_those_of_the_publications():
         ({"columns": [{"metric": "accurracy"}]}, "there is no metric"),
         ({"columns": [{"metric": "iou"}, {"metric": "iou"}]}, "twice"),
         ({"pooling": "median"}, "pixels"),
-        ({"colour": 1}, "Extra inputs"),
+        ({"colour": 1}, "colour: no such key"),
     ],
 )
 def test_a_wrong_card_says_what_is_wrong(tmp_path, change, word):

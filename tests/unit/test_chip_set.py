@@ -130,3 +130,18 @@ def test_a_line_ends_only_where_it_was_ended(tmp_path):
     odd = ChipRecord("000000", "train", "images/000000.png", "masks/000000.png", source="fields\u2028of\x85Mr. A")
     ChipWriter(tmp_path).add(odd, *picture(1))
     assert ChipSet.open(tmp_path).records() == [odd]
+
+
+def test_chips_are_left_out_by_their_source(tmp_path):
+    writer = ChipWriter(tmp_path)
+    for number, source in enumerate(("fields/a1", "fields/a2", "towns/a1")):
+        fields = {**vars(record(f"{number:06d}")), "source": source}
+        writer.add(ChipRecord(**fields), *picture(number))
+    chips = ChipSet.open(tmp_path)
+    assert chips.without("") is chips
+    assert [r.source for r in chips.without("^fields/").records()] == ["towns/a1"]
+    assert [r.source for r in chips.without("a1$").records("train")] == ["fields/a2"]
+    assert len(chips.without("roofs")) == 3
+    assert chips.without("^fields/").digest() != chips.digest()
+    with pytest.raises(DatasetError, match="exclude = 'a' leaves no chip"):
+        chips.without("a")

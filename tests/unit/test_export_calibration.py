@@ -98,4 +98,24 @@ def test_the_rules_for_pixels():
     taken = (chances >= precise.thresholds[1]) & (chances > 0.5)
     assert (found.pixel_labels[taken] == 1).mean() == pytest.approx(0.9, abs=0.005)
     assert precise.thresholds[0] == best.thresholds[0] == 0
-    assert best.after.error <= best.before.error + 0.01
+    assert best.after.error <= best.before.error
+
+
+def test_a_temperature_that_makes_the_error_larger_is_not_used():
+    """The cross-entropy of a few sure mistakes asks for a higher temperature, and what was right says too little."""
+    found = evidence()
+    truth = np.zeros(1000, np.uint8)
+    pixels = np.zeros((1000, 2), np.float32)
+    pixels[:, 0] = 4.0
+    truth[:20] = 1
+    pixels[:3, 0] = 200.0  # sure, and wrong
+    odd = Evidence(**{**vars(found), "pixel_logits": pixels, "pixel_labels": truth})
+    kept = calibrate_pixels(odd, CalibrationSettings(), names=CLASSES)
+    assert kept.fitted > 1.5
+    assert kept.temperature == 1.0
+    assert kept.after.error == kept.before.error
+    logits, labels = np.repeat(pixels[:, :1], 3, axis=1), np.repeat(1.0 - truth[:, None], 3, axis=1).astype(np.float32)
+    screen = screen_of(Evidence(**{**vars(found), "tiles": Screened(logits, labels)}))
+    assert (screen.fitted > 1.5, screen.temperature) == (True, 1.0)
+    useful = calibrate_pixels(found, CalibrationSettings(), names=CLASSES)
+    assert useful.temperature == useful.fitted

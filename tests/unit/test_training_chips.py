@@ -11,7 +11,7 @@ from clearscene.errors import DatasetError  # noqa: E402  # after the check for 
 from clearscene.synth.chip_set import CHIPS, ChipRecord, ChipSet  # noqa: E402
 from clearscene.training.chips import Chip, Failure, Place, TrainChips, ValChips, collate, label_vector  # noqa: E402
 from clearscene.training.config import AugmentConfig, RunConfig, parse_config  # noqa: E402
-from clearscene.training.course import Course, batches_of, train_loader, val_loader  # noqa: E402
+from clearscene.training.course import Course, batches_of, open_sets, train_loader, val_loader  # noqa: E402
 from clearscene.training.networks.spec import TYPE_NAMES  # noqa: E402
 from tests.training_chips import make_chips  # noqa: E402
 
@@ -214,3 +214,21 @@ def test_a_process_that_ends_is_an_error_of_ours(folder, monkeypatch):
     monkeypatch.setattr(module, "_one_thread", partial(os._exit))  # called with the worker's number
     with pytest.raises(TrainingError, match="A process that reads chips ended"):
         list(batches_of(val_loader(ChipSet.open(folder), config(folder, run={"workers": 1}))))
+
+
+def test_sources_that_are_excluded_are_not_in_the_set(folder):
+    entry = {"folder": str(folder), "exclude": "^scene1"}
+    chosen = config(entry)
+    (chips,) = open_sets(chosen.data, chosen.network)
+    assert sorted(r.source for r in chips.records()) == sorted(f"scene{n}" for n in (0, *range(2, 10)))
+    everything = config({**entry, "exclude": "scene"})
+    with pytest.raises(DatasetError, match="exclude = 'scene' leaves no chip"):
+        open_sets(everything.data, everything.network)
+
+
+def test_prepared_sets_take_no_exclude(folder):
+    for kind in ("semantic", "fusion"):
+        values = {"data": {"chips": [{"folder": str(folder), "exclude": "a"}]}, "network": {"kind": kind}}
+        chosen = parse_config(values, place="test")
+        with pytest.raises(DatasetError, match="exclude is for sets of chips"):
+            open_sets(chosen.data, chosen.network)

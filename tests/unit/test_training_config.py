@@ -38,7 +38,36 @@ def test_all_wrong_keys_are_named_with_their_values():
         parse(run={"epohcs": 3, "batch_size": 0}, optimizer={"lr": -1.5})
     for part in ("here.toml", "run.epohcs", "run.batch_size", "(found 0)", "optimizer.lr", "(found -1.5)"):
         assert part in caught.value.message
-    assert "schedule" in caught.value.hint
+    assert "run.epohcs: no such key; perhaps run.epochs is meant" in caught.value.message
+    assert caught.value.hint == "See the guide to training."
+
+
+def test_the_sections_are_named_where_one_is_unknown():
+    for sections in ({"schedul": {}}, {"data": None}):
+        values = {key: value for key, value in {**CHIPS, **sections}.items() if value is not None}
+        with pytest.raises(TrainingError) as caught:
+            parse_config(values, place="here.toml")
+        assert "The sections are data, network, loss, optimizer, schedule" in caught.value.hint
+    assert "data: is missing" in caught.value.message
+
+
+def test_a_key_of_an_entry_of_a_list_is_meant_too():
+    with pytest.raises(TrainingError, match=r"data.chips.0.wieght: no such key; perhaps data.chips.0.weight is meant"):
+        parse(data={"chips": [{"folder": "a", "wieght": 2}]})
+
+
+def test_a_kind_alone_asks_for_a_name():
+    with pytest.raises(TrainingError, match=r"kind 'segmentation' needs a name beside it; there are segformer-b0"):
+        parse(network={"kind": "segmentation"})
+    with pytest.raises(TrainingError, match=r"kind 'screening' needs a name .*resnet50, .*timm:NAME"):
+        parse(network={"kind": "screening"})
+    for kind in ("mask", "quality", "fusion", "semantic"):
+        assert parse(network={"kind": kind}).network.kind == kind
+
+
+def test_a_pattern_that_is_none_is_named_with_its_place():
+    with pytest.raises(TrainingError, match=r"here.toml: data.chips.0.exclude: '\(' is no regular expression"):
+        parse(data={"chips": [{"folder": "a", "exclude": "("}]})
 
 
 @pytest.mark.parametrize(
@@ -67,9 +96,10 @@ def test_what_cannot_be_is_refused(sections, words):
 
 
 def test_paths_are_relative_to_the_file(file):
-    path = file('[data]\nchips = [{ folder = "../chips" }]\n[network]\nweights = "start.pth"\n')
+    path = file('[data]\nchips = [{ folder = "../chips" }, { folder = ".." }]\n[network]\nweights = "a/../start.pth"\n')
     config = load_config(path)
-    assert config.data.chips[0].folder == path.parent.resolve() / "../chips"
+    assert config.data.chips[0].folder == path.parent.resolve().parent / "chips"
+    assert config.data.chips[1].title == ".."  # a set goes by the name of its folder, also in older checkpoints
     assert config.network.weights == str(path.parent.resolve() / "start.pth")
 
 

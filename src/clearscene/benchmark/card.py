@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from clearscene.benchmark.bins import LEVELS
 from clearscene.benchmark.metrics import METRICS
 from clearscene.errors import OptionError
-from clearscene.models.manifest import describe_errors
+from clearscene.models.wrong_keys import describe_errors
 from clearscene.training.export.toml_text import to_toml
 
 __all__ = ["Card", "Column", "Fill", "ThresholdRule", "card_text", "find_card", "read_card", "shipped_cards"]
@@ -153,7 +153,7 @@ def read_card(path: Path) -> Card:
         return Card.model_validate(values)
     except ValidationError as error:
         raise OptionError(
-            f"{path}: {describe_errors(error, 'the card')}.",
+            f"{path}: {describe_errors(error, 'the card', Card)}.",
             hint=f"The keys of a card are {', '.join(Card.model_fields)}.",
         ) from error
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from clearscene.atomic import replacing
 from clearscene.benchmark.card import Card
 from clearscene.errors import ResultError
-from clearscene.models.manifest import describe_errors
+from clearscene.models.wrong_keys import describe_errors
 
 __all__ = [
     "RESULTS",
@@ -199,7 +199,7 @@ def read_results(folder: Path) -> Results:
         ) from error
     except ValidationError as error:
         raise ResultError(
-            f"{path} is no result of a benchmark: {describe_errors(error, 'the file')}.",
+            f"{path} is no result of a benchmark: {describe_errors(error, 'the file', Results)}.",
             hint="Run the benchmark again: what is finished is kept.",
         ) from error
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from clearscene.benchmark.band_sets import BAND_SETS, BandSet
 from clearscene.benchmark.card import Card, find_card
 from clearscene.errors import OptionError
-from clearscene.models.manifest import describe_errors
+from clearscene.models.wrong_keys import describe_errors
 from clearscene.raster.sensors.product import Kind
 
 __all__ = ["ModelEntry", "SetEntry", "Suite", "TrainingEntry", "key_of", "load_suite", "parse_suite"]
@@ -225,7 +225,7 @@ def parse_suite(values: Mapping[str, Any], *, place: str, folder: Path) -> Suite
         suite = Suite.model_validate(values)
     except ValidationError as error:
         hint = "See docs/guides/benchmark.md; the sections are sets, models, training, band_sets."
-        raise OptionError(f"{place}: {describe_errors(error, 'the file')}.", hint=hint) from error
+        raise OptionError(f"{place}: {describe_errors(error, 'the file', Suite)}.", hint=hint) from error
     return _anchored(suite, folder.resolve())
 
 

@@ -132,6 +132,7 @@ def train_entry(values: dict[str, Any], out: Path, *, resume: bool, tell: Callab
 
     config = None if "instances" in values else parse_config(values, place=str(out))
     try:
+        from clearscene.training.checkpoint import LAST
         from clearscene.training.networks.yolo_training import InstanceTraining, train_instances
         from clearscene.training.run import train
     except ModuleNotFoundError as error:
@@ -145,7 +146,8 @@ def train_entry(values: dict[str, Any], out: Path, *, resume: bool, tell: Callab
         train_instances(InstanceTraining(**values["instances"]), out, tell=tell)
         return
     with Stopping() as stopping:
-        outcome = train(config, out, Quiet(tell, stopping), resume=resume, overwrite=not resume)
+        goes_on = resume and (out / LAST).is_file()  # not if it was killed before its first checkpoint
+        outcome = train(config, out, Quiet(tell, stopping), resume=goes_on, overwrite=not goes_on)
     if outcome.reason == "stopped":
         raise KeyboardInterrupt
 

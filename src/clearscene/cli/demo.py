@@ -47,12 +47,13 @@ def command(
 
 
 def _table(matches: list[TypeMatch]) -> Table:
-    """Defects placed, found, missed and falsely found, and the agreement of their pixels."""
+    """Defects placed, found, missed and falsely found, and the agreement of their pixels; - is a share of nothing."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("type")
     for name in ("placed", "found", "missed", "false", "pixel IoU", "precision"):
         table.add_column(name, justify="right")
     for m in matches:
         counts = (m.placed, m.found, m.missed, m.false)
-        table.add_row(BY_NAME[m.type].title, *map(str, counts), f"{m.iou:.3f}", f"{m.precision:.3f}")
+        shares = (m.iou if m.placed_px or m.found_px else None, m.precision if m.found_px else None)
+        table.add_row(BY_NAME[m.type].title, *map(str, counts), *("-" if s is None else f"{s:.3f}" for s in shares))
     return table

@@ -75,9 +75,8 @@ def command(
         overwrite=overwrite,
     )
     measured = _export([run, *([screen] if screen else [])], out, options, card=card, chips=chips or (), quiet=quiet)
-    if not quiet:
-        for line in _lines(measured):
-            typer.echo(line, err=True)
+    for line in [*([] if quiet else _lines(measured)), *_warnings(measured), *_uses(measured, run)]:
+        typer.echo(line, err=True)
     typer.echo(out)
 
 
@@ -136,12 +135,37 @@ def _lines(measured: "Measured") -> list[str]:
                 f"{name}: temperature {head.temperature:g}, calibration error {head.before.error:.4f} before, "
                 f"{head.after.error:.4f} after"
             )
+        if head is not None and head.temperature != head.fitted:
+            lines.append(f"  the fitted temperature, {head.fitted:g}, makes that error larger, so it is not used")
     lines += _threshold_lines(measured)
     for title, speed in ((measured.precision, measured.speed), ("float32", measured.float_speed)):
         for runtime, rates in speed.items():
             shown = ", ".join(f"{graph} {rate:.2f} Mpx/s" for graph, rate in rates.items())
             lines.append(f"speed, {title}, {runtime}: {shown}")
     return lines
+
+
+def _warnings(measured: "Measured") -> list[str]:
+    """Temperatures that are no fit but the end of what is looked at."""
+    from clearscene.training.calibrate import RANGE
+
+    heads = {"screen": measured.screen, "pixels": measured.pixels}
+    return [
+        f"warning: {name}: the temperature {head.fitted:g} is an end of the range that is looked at, {RANGE[0]:g} to"
+        f" {RANGE[1]:g}: the network is hardly right where it is sure, or the chips are not those it was trained for"
+        for name, head in heads.items()
+        if head is not None and not RANGE[0] * 1.01 < head.fitted < RANGE[1] * 0.99
+    ]
+
+
+def _uses(measured: "Measured", run: Path) -> list[str]:
+    """What a folder without a segmenter is good for."""
+    if "model.onnx" in measured.sizes:
+        return []
+    return [
+        "warning: it only screens: there is no model.onnx, so inspect does not take it",
+        f"hint: pair it with a segmenter: clearscene export SEGMENTER_RUN --screen {run} --out MODEL",
+    ]
 
 
 def _threshold_lines(measured: "Measured") -> list[str]:

@@ -1,5 +1,6 @@
 """`clearscene synth ...`: scenes, chips and degraded copies with known defects."""
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from clearscene.cli.plain_progress import PlainProgress
+from clearscene.cli.progress import interruptible
 from clearscene.errors import OptionError
 from clearscene.inspection.taxonomy import BY_NAME, TYPES, parse_types
 from clearscene.raster.bands import parse_bands
@@ -20,12 +23,14 @@ from clearscene.synth.chip_making import Maker, empty_splits, make_chips, open_s
 from clearscene.synth.chip_set import SPLITS, ChipRecord, ChipSet
 from clearscene.synth.chips import ChipMaker
 from clearscene.synth.degrade_scene import degrade_scene
+from clearscene.synth.kinds import BY_KIND
 from clearscene.synth.mask_chips import MaskChipMaker
 from clearscene.synth.mask_recipe import is_for_masks, load_mask_recipe
 from clearscene.synth.recipe import ChipsRecipe, SourceSpec, checked_recipe, load_recipe
 from clearscene.synth.scene import DTypeName, SceneSpec, make_scene
 from clearscene.synth.sheet import draw_sheet, write_sheet
 from clearscene.synth.sources import find_sources
+from clearscene.synth.truth import SceneTruth
 
 __all__ = ["app", "parse_defects", "parse_size"]
 
@@ -80,7 +85,7 @@ def chips(
     source: Annotated[list[Path] | None, typer.Option(help="Folder of clean images; may be repeated.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="A recipe in TOML, for more than the options say.")] = None,
     n: Annotated[int | None, typer.Option("--number", "-n", help="Chips in all.", min=1)] = None,
-    size: Annotated[int | None, typer.Option(help="Rows and columns of a chip.", min=64)] = None,
+    size: Annotated[int | None, typer.Option(help="Rows and columns of a chip, a multiple of 32.", min=64)] = None,
     seed: Annotated[int | None, typer.Option(help="The same number gives the same chips.", min=0)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Make a set that is there anew.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")] = False,
@@ -94,7 +99,8 @@ def chips(
     writer = open_set(out, maker.recipe, sources=maker.sources, overwrite=overwrite)
     start = time.perf_counter()
     before = len(writer.done)
-    with _progress("making chips", quiet) as step:
+    kept = f"what is written stays in {out}; the same command{' without --overwrite' if overwrite else ''} goes on"
+    with interruptible(kept), _progress("making chips", quiet) as step:
         make_chips(maker, writer, progress=step)
     seconds = time.perf_counter() - start
     if not quiet:
@@ -138,8 +144,22 @@ def degrade(
     if not quiet:
         placed = ", ".join(f"{count} {name}" for name, count in truth.counts().items()) or "no defects"
         Console(stderr=True).print(placed)
+        for line in _not_placed(truth, names):
+            typer.echo(line, err=True)
     for written in (truth.scene, truth.class_map, truth.polygons, truth.record):
         typer.echo(written)
+
+
+def _not_placed(truth: SceneTruth, wanted: frozenset[str]) -> list[str]:
+    """A line for each type that was asked for and is not there, with the reason."""
+    reasons = {"did_not_show": "does not show on this ground", "found_no_room": "found no room"}
+    record, counts = json.loads(truth.record.read_text(encoding="utf-8")), truth.counts()
+    lines = []
+    for name in (t.name for t in TYPES if t.name in wanted and t.name not in counts):
+        tried = {key: sum(n for kind, n in record[key].items() if BY_KIND[kind].type == name) for key in reasons}
+        why = [f"{reasons[key]} ({n} tried)" for key, n in tried.items() if n]
+        lines.append(f"{name}: not placed, {' and '.join(why)}; another --seed or a higher --density may help")
+    return lines
 
 
 def _maker(path: Path | None, sources: list[Path], given: dict[str, int]) -> Maker:
@@ -175,10 +195,14 @@ def _chosen(types: str) -> list[Generator]:
 
 @contextmanager
 def _progress(what: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A bar with the time left, on a terminal."""
+    """A bar with the time left on a terminal; elsewhere a line now and then."""
     console = Console(stderr=True)
+    if not quiet and not console.is_terminal:
+        log = PlainProgress(what)
+        yield lambda done, total: log(done / max(total, 1), f"{done} of {total}")
+        return
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
+    with Progress(*columns, console=console, transient=True, disable=quiet) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 

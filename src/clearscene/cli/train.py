@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from clearscene.cli.plain_progress import PlainProgress
 from clearscene.errors import MissingExtraError
 from clearscene.training.config import load_config
 from clearscene.training.stopping import Stopping
@@ -52,12 +53,24 @@ def command(
     with Screen(Console(stderr=True), is_quiet=quiet or not leads) as screen:
         outcome = train(checked, folder, screen, resume=resume, overwrite=overwrite)
     if leads:
-        best = "none" if outcome.best is None else f"{outcome.best:.4f} at step {outcome.best_step}"
-        typer.echo(f"{outcome.reason}: step {outcome.step}, {outcome.minutes:.1f} minutes, best {best}", err=True)
+        best = _best(outcome.monitor, outcome.best, outcome.best_step)
+        typer.echo(f"{outcome.reason}: step {outcome.step}, {outcome.minutes:.1f} minutes, {best}", err=True)
         typer.echo(folder)
     if outcome.reason == "stopped":
         typer.echo("hint: go on with the same command and --resume", err=True)
         raise typer.Exit(130)
+
+
+def _best(monitor: str, value: float | None, step: int) -> str:
+    """The best value so far, by its name."""
+    if value is None:
+        return "not validated yet"
+    name = "mean of miou and macro_f1" if monitor == "both" else monitor
+    return f"best {name} {-value if monitor == 'loss' else value:.4f} at step {step}"
+
+
+SHOWN = {"loss": "loss", "miou": "miou", "macro_f1": "macro_f1", "accuracy": "accuracy by type"}
+"""Metrics in the line of a validation, and what they are called there: that of tiles counts each type by itself."""
 
 
 class Screen:
@@ -77,6 +90,7 @@ class Screen:
             disable=is_quiet or not console.is_terminal,
         )
         self._task = self._progress.add_task("reading the chips", total=1.0)
+        self._log = None if is_quiet or console.is_terminal else PlainProgress("training")
         self._stop, self._life = Stopping(), ExitStack()
 
     def __enter__(self) -> "Screen":
@@ -95,12 +109,13 @@ class Screen:
     def step(self, done: float, text: str) -> None:
         """See `Reporter`."""
         self._progress.update(self._task, completed=done, description=text)
+        if self._log is not None:
+            self._log(done, text)
 
     def validated(self, step: int, by_set: dict[str, dict[str, float]], *, is_best: bool) -> None:
         """See `Reporter`."""
         if self._is_quiet:
             return
         for title, metrics in by_set.items():
-            shown = [key for key in ("loss", "miou", "macro_f1", "accuracy") if key in metrics]
-            numbers = ", ".join(f"{key} {metrics[key]:.4f}" for key in shown)
+            numbers = ", ".join(f"{name} {metrics[key]:.4f}" for key, name in SHOWN.items() if key in metrics)
             self._console.print(f"step {step}, {title}: {numbers}{' (best)' if is_best else ''}", highlight=False)

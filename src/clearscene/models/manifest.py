@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from clearscene.errors import ModelError
+from clearscene.models.wrong_keys import describe_errors
 from clearscene.tiling import TileSpec
 
 __all__ = [
@@ -22,7 +23,6 @@ __all__ = [
     "OutputSpec",
     "ScreenSpec",
     "TileSection",
-    "describe_errors",
     "load_manifest",
 ]
 
@@ -195,24 +195,7 @@ def load_manifest(folder: Path) -> Manifest:
     try:
         return Manifest.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
-        wrong = describe_errors(error, "model.toml")
+        wrong = describe_errors(error, "model.toml", Manifest)
         raise ModelError(f"{path}: {wrong}.", hint="See the guide to bringing your own model.") from error
     except (ValueError, RecursionError) as error:  # not TOML, or not UTF-8
         raise ModelError(f"{path} is not a TOML file: {error}.") from error
-
-
-def describe_errors(error: ValidationError, whole: str) -> str:
-    """All wrong keys on one line: where, what is wrong, and the value if it is short; `whole` names the file.
-
-    Law: what a check of ours says stands in its own words, without the mark that pydantic puts before them.
-    """
-    parts = []
-    found = error.errors(include_url=False)
-    deeper = {item["loc"][:n] for item in found for n in range(len(item["loc"]))}
-    for item in found:
-        if item["loc"] in deeper and len(found) > 1:
-            continue  # it only follows from what is wrong inside
-        where = ".".join(str(step) for step in item["loc"]) or whole
-        value = "" if isinstance(item["input"], dict | BaseModel) else f" (found {item['input']!r:.60})"
-        parts.append(f"{where}: {item['msg'].removeprefix('Value error, ')}{value}")
-    return "; ".join(parts)

@@ -15,6 +15,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -102,6 +103,19 @@ class ChipSet:
         if not records:
             raise DatasetError(f"{folder} holds no chips.", hint="Finish it: run `clearscene synth chips` again.")
         return cls(folder, records, read_about(folder))
+
+    def without(self, sources: str) -> Self:
+        """The set without chips of a source whose name the regular expression finds; an empty one finds none.
+
+        Raises:
+            DatasetError: No chip is left.
+        """
+        if not sources:
+            return self
+        kept = tuple(record for record in self._records if not re.search(sources, record.source))
+        if not kept:
+            raise DatasetError(f"{self.folder}: exclude = {sources!r} leaves no chip.", hint="Name fewer sources.")
+        return type(self)(self.folder, kept, self.about)
 
     def __len__(self) -> int:
         return len(self._records)

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from clearscene.errors import OptionError
 from clearscene.masking.normalize import BANDS
-from clearscene.models.manifest import describe_errors
+from clearscene.models.wrong_keys import describe_errors
 from clearscene.synth.recipe import Section, Share, SourceSpec, Weight, read_document
 
 __all__ = ["MaskRecipe", "MaskSource", "is_for_masks", "load_mask_recipe"]
@@ -110,6 +110,6 @@ def load_mask_recipe(path: Path, changes: Mapping[str, Any]) -> MaskRecipe:
     try:
         recipe = MaskRecipe.model_validate({**read_document(path), **changes})
     except ValidationError as error:
-        wrong = describe_errors(error, "the recipe")
+        wrong = describe_errors(error, "the recipe", MaskRecipe)
         raise OptionError(f"{path}: {wrong}.", hint="See the guide to making defects.") from error
     return recipe.at(path.parent)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from clearscene.errors import OptionError
 from clearscene.inspection.taxonomy import BY_NAME
-from clearscene.models.manifest import describe_errors
+from clearscene.models.wrong_keys import describe_errors
 from clearscene.synth.chip_set import Split
 
 __all__ = ["ChipsRecipe", "Section", "Share", "SourceSpec", "Weight", "checked_recipe", "load_recipe", "read_document"]
@@ -143,7 +143,7 @@ def checked_recipe(document: Mapping[str, Any], place: str) -> ChipsRecipe:
     try:
         return ChipsRecipe.model_validate(document)
     except ValidationError as error:
-        wrong = describe_errors(error, "the recipe")
+        wrong = describe_errors(error, "the recipe", ChipsRecipe)
         raise OptionError(f"{place}: {wrong}.", hint="See the guide to making defects.") from error
 
 

@@ -14,7 +14,7 @@ from clearscene.atomic import replacing
 from clearscene.errors import ResultError
 from clearscene.grid import Grid, windows
 from clearscene.inspection.taxonomy import BY_ID, NODATA, TYPES
-from clearscene.models.manifest import describe_errors
+from clearscene.models.wrong_keys import describe_errors
 from clearscene.runs import Runs
 from clearscene.synth.placing import Area, Placement
 from clearscene.synth.raster_file import canvas, finish

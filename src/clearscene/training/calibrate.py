@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from clearscene.inspection.constraint import sigmoid
 
 __all__ = [
+    "RANGE",
     "Reliability",
     "class_threshold",
     "false_alarm_threshold",

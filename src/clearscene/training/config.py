@@ -4,6 +4,8 @@ An unknown key, a wrong type or a number out of range is an error that names the
 files are relative to the file that names them.
 """
 
+import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from clearscene.errors import TrainingError
 from clearscene.inspection.taxonomy import BY_NAME
-from clearscene.models.manifest import describe_errors
+from clearscene.models.wrong_keys import describe_errors, names_unknown_section
 from clearscene.training.fusion_config import FusionConfig
 from clearscene.training.mask_config import MaskAugmentConfig
 from clearscene.training.networks.spec import CLASS_NAMES, MASK_CLASS_NAMES, SPOILED_NAMES, NetworkSpec
@@ -51,6 +53,18 @@ class ChipsEntry(_Section):
     weight: Weight = Field(default=1.0, description="How often each of its chips is seen in an epoch; 0.5: half.")
     name: str = Field(default="", max_length=40, description="In the results; default the name of the folder.")
     is_judged: bool = Field(default=True, description="False: its chips are left out of the validation.")
+    exclude: str = Field(
+        default="", description="A regular expression; chips whose `source` it finds are left out of all splits."
+    )
+
+    @field_validator("exclude")
+    @classmethod
+    def _is_pattern(cls, text: str) -> str:
+        try:
+            re.compile(text)
+        except re.error as error:
+            raise ValueError(f"{text!r} is no regular expression: {error}") from error
+        return text
 
     @property
     def title(self) -> str:
@@ -259,17 +273,18 @@ def parse_config(values: Mapping[str, Any], *, place: str, folder: Path | None =
     try:
         config = TrainConfig.model_validate(values)
     except ValidationError as error:
-        hint = f"The sections are {', '.join(key for key in TrainConfig.model_fields if key != 'name')}."
-        raise TrainingError(f"{place}: {describe_errors(error, 'the file')}.", hint=hint) from error
+        sections = ", ".join(key for key in TrainConfig.model_fields if key != "name")
+        hint = f"The sections are {sections}." if names_unknown_section(error) else "See the guide to training."
+        raise TrainingError(f"{place}: {describe_errors(error, 'the file', TrainConfig)}.", hint=hint) from error
     return config if folder is None else _anchored(config, folder.resolve())
 
 
 def _anchored(config: TrainConfig, folder: Path) -> TrainConfig:
-    """The config with absolute paths."""
-    chips = tuple(entry.model_copy(update={"folder": folder / entry.folder}) for entry in config.data.chips)
-    weights, start = config.network.weights, tuple(folder / path for path in config.run.start_from)
+    """The config with absolute paths, without `..` where that keeps the name."""
+    chips = tuple(entry.model_copy(update={"folder": _plain(folder / entry.folder)}) for entry in config.data.chips)
+    weights, start = config.network.weights, tuple(_plain(folder / path) for path in config.run.start_from)
     if weights not in ("imagenet", "none"):
-        weights = str(folder / weights)
+        weights = str(_plain(folder / weights))
     return config.model_copy(
         update={
             "data": config.data.model_copy(update={"chips": chips}),
@@ -277,6 +292,12 @@ def _anchored(config: TrainConfig, folder: Path) -> TrainConfig:
             "run": config.run.model_copy(update={"start_from": start}),
         }
     )
+
+
+def _plain(path: Path) -> Path:
+    """The path without `..`; as it is where that would name it otherwise, as `..` itself: sets go by their names."""
+    plain = Path(os.path.normpath(path))
+    return plain if plain.name == path.name else path
 
 
 def _override(values: dict[str, Any], text: str) -> None:

@@ -43,9 +43,11 @@ def open_sets(config: DataConfig, spec: NetworkSpec) -> Sequence[TrainingSet]:
         DatasetError: A folder holds no set, or one for another product, or with other bands or classes.
     """
     if spec.kind in ("semantic", "fusion"):
+        if any(entry.exclude for entry in config.chips):
+            raise DatasetError("exclude is for sets of chips that `clearscene synth chips` made.", hint="Leave it out.")
         return [SemanticSet.open(entry.folder, spec) for entry in config.chips]
     product = spec.product
-    sets = [ChipSet.open(entry.folder) for entry in config.chips]
+    sets = [ChipSet.open(entry.folder).without(entry.exclude) for entry in config.chips]
     for one in sets:
         if one.product != product:
             raise DatasetError(

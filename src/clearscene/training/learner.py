@@ -34,7 +34,7 @@ AnyLosses = Losses | MaskLosses | QualityLosses | SemanticLosses | FusionLosses
 
 
 class Learner:
-    """What one step changes.
+    """What one step changes. `last` is where the training leaves what it can go on from; errors say so.
 
     Law: `restore(state())` gives a learner that goes on as this one would, bit for bit on one device.
 
@@ -42,8 +42,10 @@ class Learner:
         TrainingError: The network, its first weights or the precision cannot be had.
     """
 
-    def __init__(self, config: TrainConfig, *, device: torch.device, team: Team, is_resumed: bool = False) -> None:
-        self.config, self.device = config, device
+    def __init__(
+        self, config: TrainConfig, *, device: torch.device, team: Team, last: Path, is_resumed: bool = False
+    ) -> None:
+        self.config, self.device, self.last = config, device, last
         torch.manual_seed(config.run.seed)
         spec = config.network.model_copy(update={"weights": "none"}) if is_resumed else config.network
         self.arithmetic = Arithmetic.choose(config.run, device)
@@ -151,8 +153,13 @@ class Learner:
         names = ", ".join(batch.ids[:8]) + (", ..." if len(batch.ids) > 8 else "")
         return TrainingError(
             f"The loss is {loss} at step {number}, with the learning rate {lr:.3g} and the chips {names}.",
-            hint="Lower optimizer.lr or look at these chips. The last checkpoint is from before it, for --resume.",
+            hint=f"Look at these chips, or lower optimizer.lr and begin anew with --overwrite. {self._way_back()}",
         )
+
+    def _way_back(self) -> str:
+        if not self.last.is_file():
+            return "There is no checkpoint to go on from yet."
+        return f"{self.last} is from before it: --resume goes on from there, once chips that were wrong are mended."
 
     def state(self) -> dict[str, Any]:
         """All that a checkpoint must hold."""

@@ -53,8 +53,11 @@ class Outcome:
     """done, early (no gain any more) or stopped (on request; it can go on)."""
     step: int
     best: float | None
+    """The best value of `monitor`, larger being better: the loss counts with a minus."""
     best_step: int
     minutes: float
+    monitor: str = ""
+    """What the best checkpoint is best at, as `run.monitor` names it."""
 
 
 @dataclass
@@ -105,7 +108,7 @@ class Trainer:
         self.digests = {entry.title: one.digest() for entry, one in zip(config.data.chips, sets, strict=True)}
         self.monitor = check_monitor(config)
         is_resumed = resume and (out / LAST).is_file()
-        self.learner = Learner(config, device=device, team=team, is_resumed=is_resumed)
+        self.learner = Learner(config, device=device, team=team, last=out / LAST, is_resumed=is_resumed)
         self.progress = self._restored() if is_resumed else Progress()
         start = self.progress.step
         self.loader, self.course = train_loader(sets, config, start=start, rank=team.rank, world=team.world)
@@ -128,7 +131,7 @@ class Trainer:
         else:
             reason = "done"
         state = self.progress
-        return Outcome(reason, state.step, state.best, state.best_step, state.seconds / 60)
+        return Outcome(reason, state.step, state.best, state.best_step, state.seconds / 60, self.monitor)
 
     def _go(self, reporter: Reporter) -> str:
         batches, means, last_saved = batches_of(self.loader), _Means(), time.monotonic()

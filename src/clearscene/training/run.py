@@ -10,6 +10,7 @@
       best.pt         the best network      last.pt   what `--resume` goes on from
 """
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -48,15 +49,16 @@ def train(
     """Train, and leave everything in `out`.
 
     Raises:
-        TrainingError: The config does not fit the machine, the data or the checkpoint; or the loss is no number.
+        TrainingError: The config does not fit the machine, the data or the checkpoint; there is none to resume from;
+            or the loss is no number.
         DatasetError: A set of chips is missing, empty or broken.
         OutputError: `out` holds a training and neither `resume` nor `overwrite` is given, or cannot be written.
     """
     team = Team.of_environment()
     device = choose_device(config.run.device, local_rank=team.local_rank)
     sets = open_sets(config.data, config.network)
-    if resume and (out / LAST).is_file():
-        _check_same(config, read_checkpoint(out / LAST)["config"], place=out / LAST)
+    if resume:
+        _check_same(config, read_checkpoint(_begun(out))["config"], place=out / LAST)
     with _together(team, device):
         if team.leads:
             _make_folder(out, resume=resume, overwrite=overwrite)
@@ -72,6 +74,27 @@ def train(
             ended = {"ended": datetime.now(UTC).isoformat(timespec="seconds"), "outcome": asdict(outcome)}
             write_record(out / RECORD, record | ended)
     return outcome
+
+
+def _begun(out: Path) -> Path:
+    """The checkpoint to go on from.
+
+    Raises:
+        TrainingError: There is none.
+    """
+    if (out / LAST).is_file():
+        return out / LAST
+    if not any((out / name).exists() for name in FILES):
+        raise TrainingError(
+            f"{out} holds no training to go on with.",
+            hint="Begin one without --resume, or name the folder of the interrupted one with --out.",
+        )
+    best = f", or from its best network with run.start_from = {str(out / BEST)!r} into another folder"
+    raise TrainingError(
+        f"{out} holds a training that ended before its first checkpoint to go on from: there is no {LAST}.",
+        hint=f"Begin anew with --overwrite{best if (out / BEST).is_file() else ''}; run.save_minutes says how often"
+        " one is written.",
+    )
 
 
 @contextmanager
@@ -118,8 +141,9 @@ def _check_same(config: TrainConfig, before: Mapping[str, Any], *, place: Path) 
 
 
 def _deciding(config: TrainConfig) -> dict[str, Any]:
-    """The config without the places of its chips."""
+    """The config without the places of its chips; older checkpoints hold paths with `..`."""
     values = config.model_dump(mode="json")
+    values["run"]["start_from"] = [os.path.normpath(path) for path in values["run"]["start_from"]]
     for entry, written in zip(config.data.chips, values["data"]["chips"], strict=True):
         written.update(folder="", name=entry.title)
     return values

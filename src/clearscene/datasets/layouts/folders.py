@@ -17,7 +17,7 @@ from clearscene.datasets.pixels import date_in, read_bands, read_codes, shape_of
 from clearscene.datasets.prepared_record import IGNORE, Split
 from clearscene.datasets.spec import DatasetSpec, Label, Meaning
 from clearscene.errors import DatasetError
-from clearscene.models.manifest import describe_errors
+from clearscene.models.wrong_keys import describe_errors
 
 __all__ = ["Folders", "FoldersConfig", "read_config"]
 
@@ -169,7 +169,8 @@ def read_config(path: Path) -> FoldersConfig:
         raise DatasetError(f"{path} is not TOML: {error}.") from error
     except ValidationError as error:
         known = ", ".join(FoldersConfig.model_fields)
-        raise DatasetError(f"{path}: {describe_errors(error, 'the file')}.", hint=f"Keys are {known}.") from error
+        wrong = describe_errors(error, "the file", FoldersConfig)
+        raise DatasetError(f"{path}: {wrong}.", hint=f"Keys are {known}.") from error
 
 
 def _named(folder: Path, pattern: str, prefix: tuple[str, ...]) -> dict[str, Path]:

@@ -1,6 +1,6 @@
 """Temperatures and thresholds of an exported model, from what it says on the validation split."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +40,8 @@ class ScreenCalibration:
     """What was found for the screening head."""
 
     temperature: float
+    """What is used: the fitted one, or 1 where that would make the calibration error larger."""
+    fitted: float
     thresholds: tuple[float | None, ...]
     """By type; None where the split holds no example."""
     screened: Screened
@@ -55,6 +57,8 @@ class PixelCalibration:
     """What was found for the segmenter."""
 
     temperature: float
+    """What is used: the fitted one, or 1 where that would make the calibration error larger."""
+    fitted: float
     thresholds: tuple[float, ...]
     """By class; the background, the first, has none (0)."""
     before: Reliability
@@ -78,19 +82,30 @@ def calibrate_screen(
         return None
     around = surround(evidence, pool, rng) if pool is not None and settings.tiles == "surrounded" else None
     tiles = around or evidence.tiles
-    temperature = round(fit_sigmoid_temperature(tiles.logits, tiles.labels), 4)
+    fitted = round(fit_sigmoid_temperature(tiles.logits, tiles.labels), 4)
+    temperature, before, after = _kept(fitted, lambda t: sigmoid_reliability(tiles.logits, tiles.labels, t))
     chances = sigmoid(tiles.logits / temperature)
     labels = tiles.labels if counted is None else np.where((tiles.labels == 1) & ~counted, np.nan, tiles.labels)
     return ScreenCalibration(
         temperature=temperature,
+        fitted=fitted,
         thresholds=tuple(
             _screen_threshold(BY_NAME[name], chances[:, i], labels[:, i], settings) for i, name in enumerate(types)
         ),
         screened=tiles,
         is_surrounded=around is not None,
-        before=sigmoid_reliability(tiles.logits, tiles.labels, 1.0),
-        after=sigmoid_reliability(tiles.logits, tiles.labels, temperature),
+        before=before,
+        after=after,
     )
+
+
+def _kept(fitted: float, curve: Callable[[float], Reliability]) -> tuple[float, Reliability, Reliability]:
+    """The temperature to use, and what `curve` says without and with it.
+
+    The cross-entropy that a temperature is fitted by can fall while the calibration error rises: then it is 1.
+    """
+    before, after = curve(1.0), curve(fitted)
+    return (fitted, before, after) if after.error <= before.error else (1.0, before, before)
 
 
 def _screen_threshold(
@@ -114,7 +129,8 @@ def calibrate_pixels(
     logits, truth = evidence.pixel_logits, evidence.pixel_labels
     if not len(truth):
         return None
-    temperature = round(fit_softmax_temperature(logits, truth), 4)
+    fitted = round(fit_softmax_temperature(logits, truth), 4)
+    temperature, before, after = _kept(fitted, lambda t: softmax_reliability(logits, truth, t))
     chances = softmax_rows(logits, temperature)
     best = chances.argmax(axis=1)
     wanted = settings.precision if settings.class_rule == "precision" else None
@@ -123,8 +139,7 @@ def calibrate_pixels(
         mine, n_truth = best == i, int((truth == i).sum())
         found = class_threshold(chances[mine, i], truth[mine] == i, n_truth, precision=wanted)
         thresholds.append(settings.class_thresholds.get(names[i], found if n_truth else 0.0))
-    before, after = (softmax_reliability(logits, truth, t) for t in (1.0, temperature))
-    return PixelCalibration(temperature, tuple(thresholds), before, after)
+    return PixelCalibration(temperature, fitted, tuple(thresholds), before, after)
 
 
 def drawn(

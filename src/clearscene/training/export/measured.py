@@ -152,6 +152,7 @@ def _screen_record(screen: ScreenCalibration | None) -> dict[str, Any] | None:
         return None
     return {
         "temperature": screen.temperature,
+        "fitted_temperature": screen.fitted,
         "thresholds": list(screen.thresholds),
         "tiles": "each chip among three clean ones" if screen.is_surrounded else "each chip alone, reflected",
         "reliability": _curves(screen.before, screen.after),
@@ -163,6 +164,7 @@ def _pixel_record(pixels: PixelCalibration | None) -> dict[str, Any] | None:
         return None
     return {
         "temperature": pixels.temperature,
+        "fitted_temperature": pixels.fitted,
         "thresholds": list(pixels.thresholds),
         "reliability": _curves(pixels.before, pixels.after),
     }

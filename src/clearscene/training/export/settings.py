@@ -16,8 +16,8 @@ from clearscene.models.manifest import (
     Probability,
     Text,
     TileSection,
-    describe_errors,
 )
+from clearscene.models.wrong_keys import describe_errors, names_unknown_section
 
 __all__ = ["CalibrationSettings", "CardSettings", "ExportSettings", "ModelSettings", "load_settings"]
 
@@ -118,7 +118,8 @@ def load_settings(path: Path | None) -> ExportSettings:
     try:
         return ExportSettings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
-        hint = f"The sections are {', '.join(ExportSettings.model_fields)}."
-        raise OptionError(f"{path}: {describe_errors(error, 'the file')}.", hint=hint) from error
+        sections = ", ".join(ExportSettings.model_fields)
+        hint = f"The sections are {sections}." if names_unknown_section(error) else "See the guide to training."
+        raise OptionError(f"{path}: {describe_errors(error, 'the file', ExportSettings)}.", hint=hint) from error
     except (OSError, ValueError) as error:
         raise OptionError(f"{path} is not a TOML file that can be read: {error}.") from error

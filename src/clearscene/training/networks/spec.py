@@ -122,6 +122,9 @@ class NetworkSpec(BaseModel):
         choices["semantic"] = (SLIM, *_catalog()) if self.kind == "semantic" else ()
         allowed = choices[self.kind]
         is_of_timm = self.kind == "screening" and self.name.startswith("timm:")
+        if "name" not in self.model_fields_set and self.name not in allowed:
+            names = ", ".join((*allowed, *(["timm:NAME"] if self.kind == "screening" else [])))
+            raise ValueError(f"kind {self.kind!r} needs a name beside it; there are {names}")
         if self.name not in allowed and not is_of_timm:
             raise ValueError(f"name {self.name!r} is no {self.kind} network; there are {', '.join(allowed)}")
         if self.frozen and self.name != SLIM:
