@@ -7,14 +7,18 @@ By source and pooled: IoU, F1, balanced accuracy, producer's and user's accuracy
 clear, with near infrared where there is some and without, with a wide look where `mask` takes one by itself, and at
 twice the resolution (`--fine`); IoU of thin cloud where it is labeled; and the difference of the IoU to each peer on
 the same pixels with a paired block bootstrap (blocks of 64 px, 95 % interval). A win is claimed only where the interval
-leaves out 0. A dagger marks cells of which the masker may have seen the image. With `--reduce 3` images of Sentinel-2
-at 10 m are made ones of 30 m before; masks of peers are of their own size then, and left out.
+leaves out 0. A dagger marks cells of which the masker may have seen the image. `default` is what `mask` does with the
+bands and pixels of each image by itself: near infrared where there is some, a wide look from 7.5 to 25 m, enlarged from
+25 m on; `default RGB` is the same without near infrared, left out where it is the same. Their pooled rows are the ones
+over all sets, those of others over what they masked; `with nir` is over both sets with near infrared.
+`--maskers "default,default RGB,ukis-4b"` prints these rows alone. With `--reduce 3` images of Sentinel-2 at 10 m are
+made ones of 30 m before; masks of peers are of their own size then, and left out.
 """
 
 import argparse
 import warnings
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -42,8 +46,10 @@ SEEN = {
 }
 """By masker: sources whose images may have been in its training."""
 
-MINE = ("RGBN", "RGBN --wide", "RGBN --fine", "RGBN --fine --wide", "RGB")
+MINE = ("default", "default RGB", "RGBN", "RGBN --wide", "RGBN --fine", "RGBN --fine --wide", "RGB")
 """What is set against the peers."""
+
+NIR, WITH_NIR = "with nir", ("oncloudn", "toa_30m")
 
 Blocks = np.ndarray
 """(block, 4): true positives, false positives, false negatives, true negatives."""
@@ -71,6 +77,26 @@ def ours(model: Model, image: Labeled, *, with_nir: bool, is_fine: bool = False,
     best = np.stack([chances[CLEAR], cloud, chances[SHADOW]]).argmax(axis=0)
     kinds = np.where(chances[THICK] >= chances[THIN], THICK, THIN)
     return np.choose(best, [np.full_like(kinds, CLEAR), kinds, np.full_like(kinds, SHADOW)]).astype(np.uint8)
+
+
+def answers(model: Model, image: Labeled, wide: int) -> dict[str, np.ndarray]:
+    """Ids (row, col) by the bands and the looks; without wide looks where `wide` is 1."""
+    ways = {"RGB": {"with_nir": False}}
+    if "nir" in image.planes:
+        ways |= {"RGBN": {"with_nir": True}, "RGBN --fine": {"with_nir": True, "is_fine": True}}
+    found = {}
+    for name, way in ways.items():
+        found[name] = ours(model, image, **way)
+        if wide > 1:
+            found[f"{name} --wide"] = ours(model, image, **way, factor=wide)
+    return found
+
+
+def default_way(found: Collection[str], *, is_coarse: bool) -> str:
+    """Which of the answers `mask` gives by itself; `is_coarse` where pixels are of 25 m or more."""
+    if is_coarse:
+        return "RGBN --fine" if "RGBN --fine" in found else "RGB"
+    return next(name for name in ("RGBN --wide", "RGBN", "RGB --wide", "RGB") if name in found)
 
 
 def blocks_of(found: np.ndarray, truth: np.ndarray, ids: tuple[int, ...]) -> Blocks:
@@ -108,9 +134,9 @@ def interval(mine: Blocks, other: Blocks) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def dagger_of(masker: str, source: str) -> str:
-    """A mark where a masker may have seen the images of a source; `NAME x3` is NAME on enlarged images."""
-    return "†" if source in SEEN.get(masker.split(" ")[0], ()) else ""
+def dagger_of(masker: str, sources: Collection[str]) -> str:
+    """A mark where a masker may have seen images of these sources; `NAME x3` is NAME on enlarged images."""
+    return "†" if set(sources) & set(SEEN.get(masker.split(" ")[0], ())) else ""
 
 
 class Tally:
@@ -128,20 +154,37 @@ class Tally:
             self.blocks[masker, "thin", case.source].append(blocks_of(found, truth, (THIN,)))
 
     def of(self, masker: str, region: str, source: str) -> Blocks | None:
-        """All blocks of a source, or of all sources (`pooled`)."""
-        keys = [k for k in self.blocks if k[:2] == (masker, region) and source in ("pooled", k[2])]
-        return np.concatenate([block for key in keys for block in self.blocks[key]]) if keys else None
+        """All blocks of a source, of those with near infrared (`with nir`), or of all (`pooled`)."""
+        found = self._members(masker, region, source)
+        blocks = [block for one in found for block in self.blocks[masker, region, one]]
+        return np.concatenate(blocks) if blocks else None
 
-    def rows(self, region: str) -> Iterator[tuple[str | float, ...]]:
+    def _members(self, masker: str, region: str, source: str) -> list[str]:
+        wanted = {"pooled": self.sources(), NIR: WITH_NIR}.get(source, (source,))
+        return [one for one in wanted if (masker, region, one) in self.blocks]
+
+    def sources(self) -> list[str]:
+        """In the order in which they were first counted."""
+        return list(dict.fromkeys(key[2] for key in self.blocks))
+
+    def maskers(self) -> list[str]:
+        """In the order in which they were first counted."""
+        return list(dict.fromkeys(key[0] for key in self.blocks))
+
+    def rows(self, region: str, maskers: Sequence[str]) -> Iterator[tuple[str | float, ...]]:
         """Source, masker, pixels and measures."""
-        maskers = list(dict.fromkeys(key[0] for key in self.blocks))
-        sources = [*dict.fromkeys(key[2] for key in self.blocks), "pooled"]
-        for source in sources:
+        for source in (*self.sources(), NIR, "pooled"):
             for masker in maskers:
-                blocks = self.of(masker, region, source)
-                if blocks is not None:
-                    dagger = dagger_of(masker, source)
-                    yield source, masker + dagger, int(blocks.sum()), *measures(blocks.sum(axis=0))
+                members, blocks = self._members(masker, region, source), self.of(masker, region, source)
+                if source == NIR and len(members) < len(WITH_NIR):
+                    continue
+                if blocks is None or (masker == "default RGB" and self._is_default(blocks, region, source)):
+                    continue
+                dagger = dagger_of(masker, members)
+                yield source, masker + dagger, int(blocks.sum()), *measures(blocks.sum(axis=0))
+
+    def _is_default(self, blocks: Blocks, region: str, source: str) -> bool:
+        return np.array_equal(blocks, self.of("default", region, source))
 
     def gaps(self, mine: str, peer: str) -> Iterator[tuple[str | float, ...]]:
         """Difference of the IoU on the images that both masked."""
@@ -152,7 +195,7 @@ class Tally:
                     continue
                 left, right, (low, high) = float(iou(a.sum(axis=0))), float(iou(b.sum(axis=0))), interval(a, b)
                 said = "better" if low > 0 else "worse" if high < 0 else "no difference shown"
-                dagger = dagger_of(peer, source)
+                dagger = dagger_of(peer, (source,))
                 yield source, region, mine, left, peer + dagger, right, left - right, low, high, said
 
 
@@ -165,6 +208,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path)
     parser.add_argument("--peers", type=Path, help="Folder that peer_masks.py wrote.")
     parser.add_argument("--reduce", type=int, default=1)
+    parser.add_argument("--maskers", default="", help="Print the rows of these alone, with commas between.")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     folder = args.model or next(m.folder for m in available_models() if m.manifest.task == "cloud_mask")
@@ -172,23 +216,24 @@ def main() -> None:
     peers = sorted(path for path in args.peers.iterdir() if path.is_dir()) if args.peers else []
     for case in half_of(list(cases(args.dev)), args.half):
         image = read_case(case)
-        if args.reduce > 1 and case.source in OF_10_M:
+        is_reduced = args.reduce > 1 and case.source in OF_10_M
+        if is_reduced:
             image = reduced(image, args.reduce)
-        wide = WIDE_FACTORS.get(case.source, 1) if args.reduce == 1 else 1
-        ways = {"RGB": {"with_nir": False}}
-        if "nir" in image.planes:
-            ways |= {"RGBN": {"with_nir": True}, "RGBN --fine": {"with_nir": True, "is_fine": True}}
-        for name, way in ways.items():
-            tally.add(name, case, ours(model, image, **way), image.truth)
-            if wide > 1:
-                tally.add(f"{name} --wide", case, ours(model, image, **way, factor=wide), image.truth)
+        found = answers(model, image, 1 if is_reduced else WIDE_FACTORS.get(case.source, 1))
+        for name, ids in found.items():
+            tally.add(name, case, ids, image.truth)
+        is_coarse = is_reduced or case.source == "toa_30m"
+        tally.add("default", case, found[default_way(found, is_coarse=is_coarse)], image.truth)
+        rgb = [name for name in found if not name.startswith("RGBN")]
+        tally.add("default RGB", case, found[default_way(rgb, is_coarse=is_coarse)], image.truth)
         for peer in peers if args.reduce == 1 else []:
             path = peer / f"{key_of(case)}.png"
             if path.is_file():
                 tally.add(peer.name, case, cv2.imread(str(path), cv2.IMREAD_UNCHANGED), image.truth)
     heads = ("source", "masker", "pixels", "IoU", "F1", "balanced accuracy", "producer's", "user's")
-    tables = [Table(region, heads, tuple(tally.rows(region))) for region in (*REGIONS, "thin")]
-    gaps = [row for peer in peers for mine in MINE for row in tally.gaps(mine, peer.name)]
+    shown = args.maskers.split(",") if args.maskers else tally.maskers()
+    tables = [Table(region, heads, tuple(tally.rows(region, shown))) for region in (*REGIONS, "thin")]
+    gaps = [row for peer in peers for mine in MINE if mine in shown for row in tally.gaps(mine, peer.name)]
     if gaps:
         columns = ("source", "region", "ours", "IoU", "peer", "IoU of it", "difference", "low", "high", "said")
         tables.append(Table("beside peers", columns, tuple(gaps)))

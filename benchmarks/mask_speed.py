@@ -32,6 +32,8 @@ OURS = ("red", "green", "blue", "nir")
 S2CLOUDLESS = ("coastal", "blue", "red", "rededge071", "nir", "nir08", "nir09", "cirrus", "swir16", "swir22")
 UKIS = {"ukis-4b": ("blue", "green", "red", "nir"), "ukis-6b": ("blue", "green", "red", "nir", "swir16", "swir22")}
 BLOCK = 512
+S2_SIDE = 10_980
+"""Rows and columns of a whole Sentinel-2 scene at 10 m."""
 CLOUDY = 0.35
 """Share of blocks with a cloud."""
 
@@ -53,19 +55,17 @@ def main() -> None:
     ours = None
     for name in ("clearscene", "clearscene --fast", "clearscene --fine", "ukis-4b", "ukis-6b", "s2cloudless"):
         row = run_row(name, options, options.size)
-        ours = row["cpu"] if name == "clearscene" else ours
-        print_row(name, row, options.size, ours)
+        ours = row.get("cpu") if name == "clearscene" else ours
+        print(masker_line(name, row, options.size, ours), flush=True)
     print("\n| scene, 4 bands | seconds | s/Mpx | CPU s/Mpx | peak MB |\n|---|---|---|---|---|")
     for size in (int(text) for text in options.memory.split(",") if text):
         scene(options.folder, size, OURS)
-        row = run_row("memory", options, size)
-        cpu = f"{per_mpx(row, size, 'cpu'):.3f} | {row['peak']:.0f}"
-        print(f"| {size} x {size} | {row['seconds']:.1f} | {per_mpx(row, size):.3f} | {cpu} |", flush=True)
+        print(scene_line(f"{size} x {size}", run_row("memory", options, size), size), flush=True)
     if has_gpu():
-        scene(options.folder, 10980, OURS)
+        scene(options.folder, S2_SIDE, OURS)
         for name in ("gpu 10 m", "gpu 20 m"):
-            row = run_row(name, options, 10980)
-            print(f"| {name}, 10980 x 10980 | {row['seconds']:.2f} | {per_mpx(row, 10980):.4f} | {row['peak']:.0f} |")
+            row = run_row(name, options, S2_SIDE)
+            print(scene_line(f"{name}, {S2_SIDE} x {S2_SIDE}", row, S2_SIDE), flush=True)
     else:
         print("\nNo GPU that onnxruntime can use was found: not measured.")
 
@@ -83,13 +83,21 @@ def run_row(name: str, options: argparse.Namespace, size: int) -> dict[str, floa
     return result
 
 
-def print_row(name: str, row: dict[str, float | str], size: int, ours: float | str | None) -> None:
+def masker_line(name: str, row: dict[str, float | str], size: int, ours: float | str | None) -> str:
+    """A line of the table of maskers; `ours` are our CPU seconds, if we ran."""
     if "missing" in row:
-        print(f"| {name} | not run: {row['missing']} | | | | |", flush=True)
-        return
-    ratio = f"{row['cpu'] / ours:.1f}" if ours else ""  # type: ignore[operator]  # both are numbers here
+        return f"| {name} | not run: {row['missing']} | | | | |"
+    ratio = f"{float(row['cpu']) / float(ours):.1f}" if ours else ""
     seconds = f"{row['seconds']:.1f} | {per_mpx(row, size):.2f} | {per_mpx(row, size, 'cpu'):.2f}"
-    print(f"| {name} | {seconds} | {row['peak']:.0f} | {ratio} |", flush=True)
+    return f"| {name} | {seconds} | {row['peak']:.0f} | {ratio} |"
+
+
+def scene_line(title: str, row: dict[str, float | str], size: int) -> str:
+    """A line of the table of scenes that only we masked."""
+    if "missing" in row:
+        return f"| {title} | not run: {row['missing']} | | | |"
+    cpu = f"{per_mpx(row, size, 'cpu'):.3f} | {row['peak']:.0f}"
+    return f"| {title} | {row['seconds']:.1f} | {per_mpx(row, size):.3f} | {cpu} |"
 
 
 def per_mpx(row: dict[str, float | str], size: int, key: str = "seconds") -> float:
@@ -137,7 +145,7 @@ def by_us(name: str, path: Path) -> tuple[float, float]:
     prepared = prepare_mask(options)
     (done,) = mask_batch([str(path)], path.parent / "masks", prepared, overwrite=True, progress=lambda *_: None)
     if isinstance(done.outcome, Failure):
-        raise SystemExit(done.outcome.message)
+        raise SystemExit(done.outcome.error)
     return clock.read()
 
 
