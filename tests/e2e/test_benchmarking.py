@@ -491,7 +491,7 @@ def test_a_folder_without_results_is_an_error(tmp_path):
     done = clearscene("benchmark", "tables", tmp_path, check=2)
     assert "results.json cannot be read" in done.stderr
     (tmp_path / "results.json").write_text('{"format": 1}')
-    with pytest.raises(ResultError, match="name: Field required"):
+    with pytest.raises(ResultError, match="name: is missing"):
         read_results(tmp_path)
 
 

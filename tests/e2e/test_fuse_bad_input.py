@@ -193,7 +193,7 @@ def test_options_and_models_that_do_not_fit(tmp_path, paths):
     assert "is a model for sky" in failed(paths, out, "--model", other, "--device", "cpu")
     assert "--reference 'x' is not one of the images" in failed(paths, out, "--reference", "x")
     assert "--bounds" in failed(paths, out, "--bounds", "1,2,3")
-    assert "no name of a GeoTIFF" in failed(paths, tmp_path / "out.png")
+    assert "does not end in .tif" in failed(paths, tmp_path / "out.png")
     assert "There is no file" in failed([*paths, tmp_path / "gone.tif"], out)
     assert [path.name for path in tmp_path.iterdir() if ".part" in path.name] == []
 

@@ -1,6 +1,8 @@
 """What the values of a fused image mean: scale, nodata, band colors, the finest pixels."""
 
 import json
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ from clearscene.fusion.result import read_report, schema_text
 from tests.command import clearscene
 from tests.e2e.test_fuse import beside, read, run
 from tests.fuse_scenes import HEIGHT, TRANSFORM, UTM, WIDTH, dates, write_dates
-from tests.scenes import write_scene
+from tests.scenes import ground, write_scene
 
 NIR = ("red", "green", "blue", "nir")
 
@@ -167,7 +169,15 @@ def test_what_was_skipped_is_known_again(tmp_path, monkeypatch):
     assert "was done already" in done.stdout
 
 
-@pytest.mark.parametrize("make", [lambda: FuseOptions(bounds=(1, 2, 3)), lambda: FuseOptions(temperature="a")])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: FuseOptions(bounds=(1, 2, 3)),
+        lambda: FuseOptions(temperature="a"),
+        lambda: FuseOptions(masks="auto"),
+        lambda: FuseOptions(use=("3", "2", "1")),
+    ],
+)
 def test_wrong_options_of_the_python_call_are_errors_of_ours(make):
     with pytest.raises(ClearsceneError):
         make()
@@ -176,6 +186,65 @@ def test_wrong_options_of_the_python_call_are_errors_of_ours(make):
 def test_no_image_at_all(tmp_path):
     with pytest.raises(ClearsceneError, match="There is no image to fuse"):
         package.fuse([], tmp_path / "out.tif", options=FuseOptions(method="median"))
+
+
+def test_one_folder_is_all_that_lies_in_it(tmp_path):
+    write_dates(tmp_path / "in", dates(3))
+    report = package.fuse(tmp_path / "in", tmp_path / "out.tif", options=FuseOptions(method="median", workers=1))
+    assert len(report.images) == 3
+
+
+@pytest.mark.parametrize("scale", ["0.01", "10000", "0.0000001"])
+def test_a_scale_that_makes_no_reflectance(tmp_path, scale):
+    paths = write_dates(tmp_path, dates(2, dtype="uint16"))
+    done = run(paths, tmp_path / "out.tif", "--method", "median", "--scale", scale, check=2)
+    assert "does not make reflectance, 0 to 1, of the values of 2024-01-15" in done.stderr
+
+
+def test_masks_made_of_values_that_say_nothing_are_warned_of(tmp_path, shipped_model):
+    paths = write_dates(tmp_path, dates(2, dtype="uint16"))
+    done = run(paths, tmp_path / "out.tif", "--method", "median", "--masks", "auto", "--device", "cpu")
+    assert "nothing says how values become reflectance; clouds are masked by the values as they are" in done.stderr
+
+
+def test_images_are_compared_where_both_lie(tmp_path):
+    """Two halves of one ground with a strip in common, one of them displaced: the mosaic would be doubled there."""
+    wide = ground(200, 700, seed=4).astype(float) + np.random.default_rng(1).normal(0, 2, (3, 200, 700))
+    wide = np.clip(wide, 1, 255).astype(np.uint8)
+    left = write_scene(tmp_path / "left.tif", wide[:, :, :400], crs=UTM, transform=TRANSFORM)
+    place = TRANSFORM * Affine.translation(304, 0)  # 4 px too far to the right
+    right = write_scene(tmp_path / "right.tif", wide[:, :, 300:], crs=UTM, transform=place)
+    done = run([left, right], tmp_path / "out.tif", "--method", "mean")
+    shift = next(image.shift for image in read_report(tmp_path / "out.json").images if not image.is_reference)
+    assert abs(abs(shift.col) - 4) < 0.3
+    assert "--align moves it" in done.stderr
+
+
+def test_what_a_fusion_left_in_a_folder_is_no_image(tmp_path):
+    folder = tmp_path / "in"
+    write_dates(folder, dates(2))
+    run([folder], folder / "fused.tif", "--method", "median")
+    done = run([folder], folder / "fused.tif", "--method", "median")
+    assert "was done already" in done.stdout
+    run([folder], folder / "second.tif", "--method", "mean")
+    assert len(read_report(folder / "second.json").images) == 2
+
+
+def test_an_image_that_changed_since_is_told(tmp_path):
+    paths = write_dates(tmp_path, dates(2))
+    run(paths, tmp_path / "out.tif", "--method", "median")
+    assert "changed after" not in run(paths, tmp_path / "out.tif", "--method", "median").stderr
+    os.utime(paths[1], (time.time() + 60,) * 2)
+    done = run(paths, tmp_path / "out.tif", "--method", "median")
+    assert "changed after the result was made: 2024-02-15" in done.stderr
+    assert "fused: " not in done.stdout
+
+
+def test_dates_that_nobody_knows_and_clouds_that_nobody_sees_are_noted(tmp_path):
+    paths = [write_scene(tmp_path / f"{n}.tif", dates(1)[0], crs=UTM, transform=TRANSFORM) for n in "ab"]
+    done = run(paths, tmp_path / "out.tif", "--method", "median", "--dates")
+    assert "the file of dates is empty" in done.stderr
+    assert "Clouds count as good" in done.stderr
 
 
 def test_a_large_result_is_still_one_of_pixels(tmp_path):

@@ -226,10 +226,10 @@ def test_noise_has_no_shift_and_clouds_do_not_hide_one():
         return lambda window: (data[slices(window)], good[slices(window)])
 
     still = reader(wide[10:410, 10:430])
-    found = estimate_shift(still, reader(wide[8:408, 14:434]), grid)
+    found = estimate_shift(still, reader(wide[8:408, 14:434]), grid.window)
     assert (found.row, found.col) == pytest.approx((-2, 4), abs=0.1)
     assert found.n_windows >= 1
-    assert estimate_shift(still, reader(rng.normal(100, 10, (400, 420))), grid) is None
+    assert estimate_shift(still, reader(rng.normal(100, 10, (400, 420))), grid.window) is None
 
 
 @pytest.mark.parametrize(

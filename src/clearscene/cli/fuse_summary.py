@@ -28,8 +28,8 @@ def print_fusion(
     inspecting = cost.stages.get("inspect")
     timing = "was done already" if was_done else f"{cost.seconds:.1f} s"
     timing += "" if was_done or inspecting is None else f" and {inspecting:.1f} s of inspecting"
-    typer.echo(f"{timing}, {cost.seconds_per_mpx:.3f} s/Mpx and image{memory}")
-    typer.echo(f"fused: {out}")
+    typer.echo(timing if was_done else f"{timing}, {cost.seconds_per_mpx:.3f} s/Mpx and image{memory}")
+    typer.echo(f"{'result' if was_done else 'fused'}: {out}")
     _print_trouble(report, was_done=was_done, differs=differs)
     if fail_under is not None and report.filled_percent < fail_under:
         typer.echo(f"{report.filled_percent:.1f} % is less than {fail_under:g} % filled", err=True)
@@ -69,8 +69,18 @@ def _cells(record: ImageRecord, *, has_scores: bool) -> list[str]:
     ]
 
 
+def _changed_since(report: FuseReport) -> list[str]:
+    """Names of the images whose file is newer than the result."""
+    made = report.created.timestamp()
+    paths = {image.name: Path(image.path) for image in report.images}
+    return [name for name, path in paths.items() if path.is_file() and path.stat().st_mtime > made]
+
+
 def _print_trouble(report: FuseReport, *, was_done: bool, differs: bool) -> None:
     """Say on stderr what to know about the result."""
+    changed = _changed_since(report) if was_done else []
+    if changed:
+        typer.secho(f"warning: changed after the result was made: {', '.join(changed)}", fg="yellow", err=True)
     if was_done:
         typer.secho(
             f"warning: the result was there{', fused with other options,' if differs else ''} and was left as it is",

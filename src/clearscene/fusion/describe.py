@@ -11,6 +11,7 @@ from clearscene import __version__
 from clearscene.fusion.image import FuseImage
 from clearscene.fusion.lying import whole_offset
 from clearscene.fusion.members import Setting
+from clearscene.fusion.options import FuseOptions
 from clearscene.fusion.outputs import Plan, Totals
 from clearscene.fusion.plan import Prepared, applied, listed, shift_warnings
 from clearscene.fusion.result import Cost, FuseReport, ImageRecord, ShiftRecord, ToneRecord
@@ -73,7 +74,7 @@ def describe_run(
         all_masked_percent=_percent(totals.all_masked, grid.n_pixels),
         all_doubtful_percent=_percent(totals.all_doubtful, grid.n_pixels),
         nudged_pixels=totals.nudged,
-        notes=[*prepared.notes, *notes, *_notes(prepared, images, totals)],
+        notes=[*prepared.notes, *notes, *_notes(prepared, images, totals), *_place_notes(images, shifts, options)],
         warnings=[
             *_empty_warnings(images, totals),
             *_doubt_warnings(prepared, totals, grid.n_pixels),
@@ -135,11 +136,27 @@ def _notes(prepared: Prepared, images: Sequence[FuseImage], totals: Totals) -> l
     if prepared.method == "first" and not all(image.date for image in images):
         notes.append("Images without a date come last, by name.")
     if totals.nudged:
-        notes.append(f"{totals.nudged} pixels were moved by one level, because their value means nodata.")
+        notes.append(
+            f"{totals.nudged} pixels were moved by one level, because their value means nodata in the result. If they"
+            " have none in the images, either, --nodata says so."
+        )
+    if prepared.model is None and not prepared.options.masks and len(images) > 1:
+        notes.append("Clouds count as good: there are no masks and no quality model. --masks auto masks them.")
+    if prepared.options.dates and not any(image.date for image in images):
+        notes.append("No image has a date, in its metadata or its name: the file of dates is empty.")
     if totals.all_masked:
         what = "filled with the least bad images" if prepared.options.all_bad == "least" else "left without data"
         notes.append(f"Where every image is masked the result is {what}; the count is 0 there.")
     return notes
+
+
+def _place_notes(images: Sequence[FuseImage], shifts: Mapping[str, Shift | None], options: FuseOptions) -> list[str]:
+    unknown = [image.name for image in images if shifts.get(image.path) is None]
+    if options.align or not unknown:
+        return []
+    return [
+        f"{listed(unknown)}: whether they lie beside the reference cannot be told, for want of clear ground in common."
+    ]
 
 
 def _empty_warnings(images: Sequence[FuseImage], totals: Totals) -> list[str]:
@@ -159,7 +176,7 @@ def _empty_warnings(images: Sequence[FuseImage], totals: Totals) -> list[str]:
 def _doubt_warnings(prepared: Prepared, totals: Totals, n_pixels: int) -> list[str]:
     """What to say where the quality model finds no good image."""
     share = _percent(totals.all_doubtful, n_pixels)
-    if share < DOUBT_PERCENT:
+    if share < DOUBT_PERCENT or not totals.filled:
         return []
     where = f"In {share:.1f} % of the result every image is more likely bad than good by its quality"
     if prepared.options.all_bad == "nodata":

@@ -20,7 +20,7 @@ from clearscene.fusion.masks import AlignedMask
 from clearscene.fusion.methods.median import combine as median
 from clearscene.fusion.methods.method import Floats
 from clearscene.fusion.options import FuseOptions
-from clearscene.fusion.placing import coarser
+from clearscene.fusion.placing import coarser, common_window
 from clearscene.fusion.quality import QualityMap, QualityModel, write_quality
 from clearscene.fusion.shifting import Shift, estimate_shift
 from clearscene.fusion.tone import ToneLine, fit_tone
@@ -221,14 +221,17 @@ def register_all(
     result: dict[str, Shift | None] = {}
     with ExitStack() as fixed_stack:
         held = _reader(fixed_stack, images[reference], setting, band=band, clear=clear.get(images[reference].path))
-        fixed = cache(held)  # at most nine small windows
+        fixed = cache(held)  # nine small windows, and as many for each other extent
 
         def shift_of(image: FuseImage) -> Shift | None:
             if image is images[reference]:
                 return Shift(0.0, 0.0, 0)
+            common = common_window(images[reference].grid, image.grid, setting.grid)
+            if common is None:
+                return None
             with ExitStack() as stack:
                 moving = _reader(stack, image, setting, band=band, clear=clear.get(image.path))
-                return estimate_shift(fixed, moving, setting.grid)
+                return estimate_shift(fixed, moving, common)
 
         shifts = ordered_map(shift_of, images, workers=setting.options.workers)
         for image, shift in zip(images, shifts, strict=True):

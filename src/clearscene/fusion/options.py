@@ -25,7 +25,10 @@ CHOICES = {
 
 @dataclass(frozen=True)
 class FuseOptions:
-    """How images are fused. Every default is written here and nowhere else."""
+    """How images are fused: each field is the option of `clearscene fuse` of that name (`all_bad` is `--all-bad`).
+
+    Every default is written here and nowhere else.
+    """
 
     method: Method | Literal["auto"] = "auto"
     """`auto` is `learned` where there is a quality model, else `medoid`."""
@@ -109,6 +112,8 @@ class FuseOptions:
             raise OptionError(f"--bounds {self.bounds} hold no ground.", hint="Give left, bottom, right, top.")
         if self.resolution is not None and not _is_positive(self.resolution):
             raise OptionError(f"--resolution {self.resolution} is no length in meters.", hint="Give one, as 10.")
+        if self.use and all(name.isdecimal() for name in self.use):
+            raise OptionError(f"--use {','.join(self.use)}: bands are named, as red,green,blue; see --bands.")
         if len(set(self.use)) < len(self.use):
             raise OptionError(f"--use {','.join(self.use)} names a band twice.")
         self._check_values()
@@ -130,6 +135,8 @@ class FuseOptions:
         """Refuse what does not go together, and what cannot be run."""
         if self.like and (self.bounds or self.resolution):
             raise OptionError("--like gives the whole grid; --bounds and --resolution do not go with it.")
+        if isinstance(self.masks, str):
+            raise OptionError(f"masks={self.masks!r} is no tuple.", hint=f'Write masks=("{self.masks}",).')
         if "auto" in self.masks and len(self.masks) > 1:
             raise OptionError("--masks auto goes with no other mask.", hint="Give auto, or files.")
         if self.mask_model != DEFAULT_MODEL and self.masks != ("auto",):

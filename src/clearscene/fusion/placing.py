@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from affine import Affine
 from pyproj import Transformer
 from pyproj.exceptions import ProjError
+from rasterio.windows import Window
 
 from clearscene.errors import GridError, OptionError
 from clearscene.fusion.failure import ImageError
@@ -15,7 +16,7 @@ from clearscene.grid import Grid
 from clearscene.raster.scene import open_scene
 from clearscene.raster.sensors.placing import pixel_area, pixel_size_m
 
-__all__ = ["coarser", "common_grid", "place_of"]
+__all__ = ["coarser", "common_grid", "common_window", "place_of"]
 
 Bounds = tuple[float, float, float, float]
 
@@ -83,6 +84,14 @@ def place_of(image: Grid, grid: Grid) -> Bounds:
     pixels = [~grid.transform * point for point in zip(xs, ys, strict=True)]
     cols, rows = zip(*pixels, strict=True)
     return min(cols), min(rows), max(cols), max(rows)
+
+
+def common_window(one: Grid, other: Grid, grid: Grid) -> Window | None:
+    """The whole pixels of the grid that two images cover, by their outlines; None if there is none."""
+    boxes = place_of(one, grid), place_of(other, grid), (0.0, 0.0, float(grid.width), float(grid.height))
+    left, top = (math.ceil(max(box[k] for box in boxes) - SLACK_PX) for k in (0, 1))
+    right, bottom = (math.floor(min(box[k] for box in boxes) + SLACK_PX) for k in (2, 3))
+    return Window(left, top, right - left, bottom - top) if left < right and top < bottom else None
 
 
 def coarser(grid: Grid, longest: int) -> tuple[Grid, int]:

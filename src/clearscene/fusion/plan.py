@@ -18,10 +18,12 @@ from clearscene.fusion.quality import QualityModel, find_quality_model, load_qua
 from clearscene.fusion.shifting import WARN_PX, Shift, told
 from clearscene.grid import Grid
 from clearscene.models.session import choose_device
+from clearscene.raster.stretch import BRIGHTEST, DARKEST
 
 __all__ = [
     "Prepared",
     "applied",
+    "check_scale",
     "collar_warnings",
     "fitted",
     "judged_as",
@@ -36,6 +38,7 @@ __all__ = [
 
 WITH_QUALITY = ("learned", "best")
 WITHOUT_FADING = ("median", "medoid")
+MASKED_SO = "clouds are masked by the values as they are. Name --scale, as 0.0001."
 USUAL_SCALE = 1e-4
 """Of Sentinel-2, MODIS and most mosaics of reflectance in 16 bits."""
 UNLIKE = 100.0
@@ -121,7 +124,10 @@ def fitted(prepared: Prepared, images: Sequence[FuseImage]) -> Prepared:
         BandError: `learned` or `best` was asked for, and an image lacks a band.
     """
     model = prepared.model
+    unscaled = [image.name for image in images if _is_unscaled(image)]
     if model is None:
+        if prepared.options.masks == ("auto",) and unscaled:
+            return replace(prepared, warnings=(*prepared.warnings, f"{_unsaid(unscaled)}; {MASKED_SO}"))
         return prepared
     try:
         for image in images:
@@ -131,14 +137,17 @@ def fitted(prepared: Prepared, images: Sequence[FuseImage]) -> Prepared:
             raise
         note = f"The method is medoid: {error.message}"
         return Prepared(prepared.options, "medoid", None, (*prepared.notes, note))
-    unscaled = [image.name for image in images if _is_unscaled(image)]
     if model.sees_reflectance and unscaled:
         warning = (
-            f"{listed(unscaled)}: nothing says how values become reflectance; quality is judged as if it were value"
-            f" * {USUAL_SCALE:g}. If that is wrong, name --scale, or clouds may be taken for clear ground."
+            f"{_unsaid(unscaled)}; quality is judged as if it were value * {USUAL_SCALE:g}. If that is wrong, name"
+            " --scale, or clouds may be taken for clear ground."
         )
         return replace(prepared, warnings=(*prepared.warnings, warning))
     return prepared
+
+
+def _unsaid(names: Sequence[str]) -> str:
+    return f"{listed(names)}: nothing says how values become reflectance"
 
 
 def judged_as(images: Sequence[FuseImage]) -> list[FuseImage]:
@@ -168,12 +177,9 @@ def applied(shifts: Mapping[str, Shift | None], options: FuseOptions) -> dict[st
 
 def shift_warnings(images: Sequence[FuseImage], shifts: Mapping[str, Shift | None], options: FuseOptions) -> list[str]:
     """What to say of images that lie beside the reference; many of them share one line."""
+    unknown = [image.name for image in images if shifts.get(image.path) is None]
     if options.align:
-        return [
-            f"{image.name} is not moved: its shift against the reference cannot be told."
-            for image in images
-            if shifts.get(image.path) is None
-        ]
+        return [f"{listed(unknown)} is not moved: its shift against the reference cannot be told."] if unknown else []
     found = [(image.name, shifts.get(image.path)) for image in images]
     beside = [(name, shift) for name, shift in found if shift is not None and shift.length > WARN_PX]
     if len(beside) > MOST_LINES:
@@ -186,6 +192,28 @@ def shift_warnings(images: Sequence[FuseImage], shifts: Mapping[str, Shift | Non
         f"{name} lies {shift.length:.1f} pixels beside the reference; --align moves it {told(shift.row, shift.col)}."
         for name, shift in beside
     ]
+
+
+def check_scale(images: Sequence[FuseImage], samples: Sequence[Floats], options: FuseOptions) -> None:
+    """Refuse a `--scale` by which the values of an image are no reflectance; `samples` are its stored ones, flat.
+
+    Raises:
+        OptionError: Half of them are above 2, or nearly all are black.
+    """
+    if options.scale is None:
+        return
+    for image, values in zip(images, samples, strict=True):
+        if not values.size or image.kind == "display":
+            continue
+        low, high = (options.scale * float(v) + (options.offset or 0.0) for v in np.percentile(values, (50, 99)))
+        if low <= BRIGHTEST and high >= DARKEST:
+            continue
+        what = f"half of them are above {low:.3g}" if low > BRIGHTEST else f"nearly all are below {high:.2g}"
+        raise OptionError(
+            f"--scale {options.scale:g} does not make reflectance, 0 to 1, of the values of {image.name}: {what}.",
+            hint="Most products have 0.0001. It counts for all images: where they differ, write each one's own into its"
+            " file with gdal_edit.py -scale 0.0001 0.0001 ... -offset ..., and leave --scale out.",
+        )
 
 
 def level_warnings(images: Sequence[FuseImage], samples: Sequence[Floats]) -> list[str]:

@@ -36,6 +36,7 @@ from clearscene.fusion.placing import common_grid
 from clearscene.fusion.plan import (
     Prepared,
     applied,
+    check_scale,
     collar_warnings,
     fitted,
     judged_as,
@@ -139,6 +140,8 @@ class FuseJob:
         setting = Setting(grid, agreed.bands, options, masks)
         with self._stage("align"):
             reference, samples, qualities = self._look(images, setting)
+            if not options.reflectance:
+                check_scale(images, samples, options)
             warnings = (
                 *self.prepared.warnings,
                 *level_warnings(images, samples),

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from clearscene.grid import Grid
+from clearscene.grid import slices
 
 __all__ = ["WARN_PX", "Shift", "estimate_shift", "register", "told"]
 
@@ -59,14 +59,15 @@ def told(row: float, col: float) -> str:
     return f"{abs(row):.1f} px {'up' if row < 0 else 'down'}, {abs(col):.1f} px {'left' if col < 0 else 'right'}"
 
 
-def estimate_shift(reference: Read, image: Read, grid: Grid) -> Shift | None:
+def estimate_shift(reference: Read, image: Read, common: Window) -> Shift | None:
     """The shift of an image against the reference; None if it cannot be told.
 
     Law: an image that is the reference moved by (-r, -c) pixels gives (r, c), to about 0.1 px. Up to nine windows
-    are read; the median of those with a clear peak counts, if most lie within half a pixel of it.
+    of `common`, the ground that both cover, are read; the median of those with a clear peak counts, if most lie within
+    half a pixel of it.
     """
     found: list[tuple[float, float, float]] = []
-    for window in _windows(grid):
+    for window in _windows(common):
         (one, good), (other, good_too) = reference(window), image(window)
         both = good & good_too
         if both.mean() < GOOD_SHARE:
@@ -151,11 +152,12 @@ def _filled(values: NDArray[np.floating], good: NDArray[np.bool_]) -> NDArray[np
     return np.where(good, plain, smooth)
 
 
-def _windows(grid: Grid) -> Iterator[Window]:
-    height, width = min(SIZE, grid.height), min(SIZE, grid.width)
-    for row in _starts(grid.height, height):
-        for col in _starts(grid.width, width):
-            yield Window(col, row, width, height)
+def _windows(common: Window) -> Iterator[Window]:
+    rows, cols = slices(common)
+    height, width = min(SIZE, rows.stop - rows.start), min(SIZE, cols.stop - cols.start)
+    for row in _starts(rows.stop - rows.start, height):
+        for col in _starts(cols.stop - cols.start, width):
+            yield Window(cols.start + col, rows.start + row, width, height)
 
 
 def _starts(length: int, size: int) -> Sequence[int]:

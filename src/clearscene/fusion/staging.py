@@ -11,7 +11,7 @@ from clearscene.errors import ClearsceneError, OutputError
 from clearscene.fusion.result import FuseReport, read_report
 from clearscene.masking.inputs import absolute
 
-__all__ = ["check_free", "check_out", "finished", "record_of", "staged"]
+__all__ = ["check_free", "check_out", "finished", "is_own_output", "record_of", "staged"]
 
 SUFFIXES = (".tif", ".tiff")
 ENDS = ("_count.tif", "_source.tif", "_quality.tif", "_date.tif", ".json", ".html")
@@ -26,7 +26,7 @@ def check_out(out: Path, inputs: Iterable[str] = ()) -> None:
     """
     if out.suffix.lower() not in SUFFIXES or out.is_dir():
         raise OutputError(
-            f"{out} is {'a folder' if out.is_dir() else 'no name of a GeoTIFF'}.", hint="Give a file, as fused.tif."
+            f"{out} is a folder." if out.is_dir() else f"{out} does not end in .tif.", hint="Give a file, as fused.tif."
         )
     written = {str(path.resolve()) for path in (out, *(out.with_name(f"{out.stem}{end}") for end in ENDS))}
     for path in inputs:
@@ -34,6 +34,18 @@ def check_out(out: Path, inputs: Iterable[str] = ()) -> None:
             raise OutputError(
                 f"{path} is read, and would be written over with --out {out}.", hint="Give --out another name."
             )
+
+
+def is_own_output(path: Path) -> bool:
+    """True for a raster that a record of ours beside it names."""
+    stems = [path.stem, *(path.stem.removesuffix(Path(end).stem) for end in ENDS if path.name.endswith(end))]
+    for record in (path.with_name(f"{stem}.json") for stem in dict.fromkeys(stems)):
+        try:
+            if path.name in read_report(record).files.values():
+                return True
+        except (OSError, ValueError):
+            continue
+    return False
 
 
 def check_free(out: Path) -> None:

@@ -11,6 +11,7 @@ from clearscene.errors import BandError, ModelError
 from clearscene.masking.augmentation import LookCount, adaptive_mean
 from clearscene.masking.classes import IDS
 from clearscene.masking.normalize import BANDS, normalize
+from clearscene.masking.saturated import filled_by_rim
 from clearscene.models.model import Model, enlarge, pad, softmax
 from clearscene.raster.sensors.product import Kind
 
@@ -160,7 +161,7 @@ class ModelMasker:
         )
         full = np.zeros((len(IDS), height, width), np.float32)
         full[[entry.id for entry in self.model.manifest.classes]] = grown(found, size)[:, :height, :width]
-        return full
+        return filled_by_rim(full, pixels[:3], valid, kind=kind) if _is_by_level(self.model) else full
 
 
 def _is_by_level(model: Model) -> bool:
