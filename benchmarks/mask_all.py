@@ -67,6 +67,7 @@ def steps(args: argparse.Namespace) -> Iterator[Step]:
     yield Step("Calibration", ("mask_calibration.py", dev))
     yield Step("Further looks", ("mask_looks.py", dev))
     yield Step("Complaints", ("mask_complaints.py", str(args.data), "--fine"))
+    yield Step("Drawn, no cloud", ("mask_drawn.py",))
     speed = ("mask_speed.py", "--folder", args.folder, "--size", args.size, "--memory", args.memory)
     yield Step("Speed", (*speed, *(("--peers", args.peers) if args.peers else ())))
 

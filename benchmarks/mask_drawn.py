@@ -1,6 +1,6 @@
 """What is drawn, is no cloud and is called one: snow, sand, surf, glitter, open water and others at 10 m.
 
-    python benchmarks/mask_drawn.py [--model FOLDER] [--drawings 12]
+    python benchmarks/mask_drawn.py [--model FOLDER] [--drawings 12] [--figure docs/images/mask.jpg]
 
 By kind, the share of the pixels that `mask` calls cloud, as it is, without its wide look and without near infrared, and
 shadow, as it is; and the largest share of one drawing. Everything is generated, ground and what lies on it, and the
@@ -11,14 +11,18 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from rasterio.windows import Window
 
 import clearscene
 from clearscene.masking.classes import SHADOW, THICK
 from clearscene.masking.options import DEFAULT_MODEL
+from clearscene.synth.cloud import cumulus
 from clearscene.synth.ground import Ground
 from clearscene.synth.negatives import NEGATIVES
+from labeled_clouds import Labeled
+from mask_complaints import Shown, display, panel
 from table_text import Table, report
 
 HEIGHT, WIDTH = 448, 500
@@ -55,11 +59,33 @@ def shares(pixels: np.ndarray, model: str, **changes: Any) -> np.ndarray:
     return np.array([100 * (found == number).mean() for number in (THICK, SHADOW)])
 
 
+def figure(clear: np.ndarray, model: str) -> np.ndarray:
+    """(row, col, 3) uint8: what is drawn, and its mask over it (orange cloud, violet shadow), side by side."""
+    everywhere = np.ones(clear.shape[1:], np.bool_)
+    cloud = cumulus(clear, everywhere, np.random.default_rng(0), 0.8)
+    core = cloud.planes["opacity"] > 0.9
+    flat = np.where(core, np.minimum(cloud.data, np.median(cloud.data[:, core])), cloud.data)
+    examples = {"cloud, flat white core": flat}
+    examples |= {
+        kind.replace("_", " "): drawn(kind, clear, 3) for kind in ("snow", "surf", "open_water", "water_glint")
+    }
+    examples["the same beside nodata"] = np.where(np.arange(WIDTH) < 120, np.float32(np.nan), flat)
+    cells = []
+    for name, pixels in examples.items():
+        valid = np.isfinite(pixels).all(axis=0)
+        image = Labeled(dict(zip(BANDS, np.nan_to_num(pixels), strict=True)), valid, "toa", valid)
+        options = clearscene.MaskOptions(models=(model,), workers=1, resolution=10)
+        found = clearscene.mask(pixels, bands=BANDS, scale=1.0, offset=0.0, kind="toa", options=options).mask
+        cells.append(Shown(name, found, display(image)))
+    return panel(cells)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--drawings", type=int, default=12)
+    parser.add_argument("--figure", type=Path)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     clear, rows = ground(), []
@@ -73,6 +99,8 @@ def main() -> None:
             (kind, *(float(cell) for cell in cells), float(plain[:, 0].max()), *plain.mean(axis=0)[1:].tolist())
         )
     heads = ("drawn", "cloud %", "cloud %, --no-wide", "cloud %, RGB", "cloud %, worst", "shadow %")
+    if args.figure:
+        cv2.imwrite(str(args.figure), figure(clear, args.model)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 62])
     report([Table("drawn, no cloud", heads, tuple(rows))], about={"model": args.model}, path=args.json)
 
 
