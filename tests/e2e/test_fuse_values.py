@@ -132,6 +132,7 @@ def test_a_day_that_does_not_exist_is_no_date(tmp_path):
         (("--scale", "-0.0001"), "makes no reflectance"),
         (("--offset", "-0.1"), "says nothing without --scale"),
         (("--scale", "0.0001", "--offset", "inf"), "--offset inf is no number"),
+        (("--nodata", "inf"), "--nodata inf is no value"),
         (("--use", "red,red"), "--use red,red names a band twice"),
         (("--method", "median", "--temperature", "0.5"), "--temperature is not used by --method median"),
         (("--method", "medoid", "--feather", "8"), "--feather is not used by --method medoid"),
@@ -279,3 +280,77 @@ def test_the_published_schema_is_that_of_the_record(tmp_path):
     run(write_dates(tmp_path, dates(2)), tmp_path / "out.tif", "--method", "mean")
     record = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
     assert set(json.loads(schema_text())["required"]) == set(record)
+
+
+def test_every_band_says_what_has_data_where_none_is_a_color(tmp_path):
+    """Water is 0 in near infrared and not in the next band: it has data. What is not finite in one has none."""
+    images = np.stack([dates(1)[0][:2].astype(np.float32) / 255] * 2)
+    images[:, 0, :10] = 0
+    images[0, 1, 20:30] = np.nan
+    paths = write_dates(tmp_path, images, options={"nodata": 0})
+    for path in paths:
+        with rasterio.open(path, "r+") as dataset:
+            dataset.descriptions = ("nir", "swir16")
+    run(paths, tmp_path / "out.tif", "--method", "mean")
+    count = read(beside(tmp_path / "out.tif", "_count.tif"))[0]
+    assert (count[:10] == 2).all()
+    assert (count[20:30] == 1).all()
+    np.testing.assert_allclose(read(tmp_path / "out.tif")[:, 20:30], images[1][:, 20:30], atol=1e-6)
+
+
+def test_a_share_is_no_image_and_is_not_written_over(tmp_path):
+    folder = tmp_path / "in"
+    write_dates(folder, dates(3))
+    for _ in range(2):
+        package.fuse(folder, folder / "f.tif", options=FuseOptions(method="median", quality=True, workers=1))
+    assert len(read_report(folder / "f.json").images) == 3
+    done = run([folder / "f_share.tif", folder / "2024-01-15.tif"], folder / "f.tif", "--quality", check=2)
+    assert "would be written over" in done.stderr
+
+
+def test_a_strip_in_common_is_too_little_for_a_shift(tmp_path):
+    rng = np.random.default_rng(3)
+    images = rng.integers(1, 255, (2, 3, 200, 220), np.uint8)
+    one = write_scene(tmp_path / "one.tif", images[0], crs=UTM, transform=TRANSFORM)
+    other = write_scene(tmp_path / "two.tif", images[1], crs=UTM, transform=TRANSFORM * Affine.translation(200, 0))
+    run([one, other], tmp_path / "out.tif", "--method", "mean")
+    assert any(image.shift is None for image in read_report(tmp_path / "out.json").images)
+
+
+def test_a_result_without_colors_has_no_score_and_is_there(tmp_path):
+    paths = write_dates(tmp_path, dates(2)[:, :2])
+    done = run(paths, tmp_path / "out.tif", "--method", "mean", "--bands", "nir=1,swir16=2", "--inspect")
+    report = read_report(tmp_path / "out.json")
+    assert report.score is None
+    assert any("Not inspected" in note for note in report.notes)
+    assert "fused: " in done.stdout
+
+
+def test_named_nodata_counts_in_the_inspection_too(tmp_path):
+    images = dates(2)
+    images[0][:, 30:40, 30:60] = 0
+    paths = write_dates(tmp_path, images)
+    run(paths, tmp_path / "out.tif", "--method", "mean", "--nodata", "0", "--inspect")
+    record = json.loads(next((tmp_path / "out_inspection").glob("001-*/report.json")).read_text(encoding="utf-8"))
+    assert record["pixels"]["nodata"] == 300
+
+
+def test_what_the_medoid_has_no_use_for_is_said(tmp_path):
+    done = run(write_dates(tmp_path, dates(3)), tmp_path / "out.tif", "--temperature", "0.5", "--feather", "4")
+    assert "The medoid makes no use of --temperature and --feather" in done.stderr
+
+
+def test_nothing_can_be_left_out_without_masks_or_a_model(tmp_path):
+    images = dates(2)
+    images[:, :, 3, 3] = 0
+    run(write_dates(tmp_path, images), tmp_path / "out.tif", "--method", "median", "--all-bad", "nodata")
+    with rasterio.open(tmp_path / "out.tif") as dataset:
+        assert dataset.nodata is None
+        assert (dataset.read()[:, 3, 3] == 0).all()
+
+
+def test_a_rim_beside_a_declared_value_is_no_reason_to_warn(tmp_path):
+    images = dates(2)
+    images[0][:, :, :30] = 0
+    paths = write_dates(tmp_path, images, options={"nodata": 255})
+    assert "black along the border" not in run(paths, tmp_path / "out.tif", "--method", "mean").stderr

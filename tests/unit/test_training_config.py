@@ -10,6 +10,7 @@ from clearscene.training.config import TrainConfig, load_config, parse_config
 from clearscene.training.export.toml_text import to_toml
 from clearscene.training.networks.spec import CLASS_NAMES, CLASSES, TYPE_NAMES, NetworkSpec
 
+RECIPES = Path(__file__).parents[2] / "recipes"
 CHIPS = {"data": {"chips": [{"folder": "chips"}]}}
 
 
@@ -138,3 +139,22 @@ def test_heads_answer_the_types_of_the_taxonomy():
     assert (len(TYPE_NAMES), TYPE_NAMES[0], TYPE_NAMES[-1]) == (10, "cloud", "missing")
     assert tuple(range(9)) == CLASSES
     assert (CLASS_NAMES[0], CLASS_NAMES[-1]) == ("background", "misalignment")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in sorted(RECIPES.glob("*.toml")) if "\n[network]" in path.read_text(encoding="utf-8")],
+    ids=lambda path: path.stem,
+)
+def test_the_trainings_of_the_project_are_accepted(path):
+    config = load_config(path)
+    assert config.name
+    assert all(entry.folder.is_absolute() for entry in config.data.chips)
+
+
+def test_the_published_fusion_is_what_its_recipe_says():
+    """Adam at 1e-4, halved every five of 20 epochs, the classes weighed 2, 1 and 0.5."""
+    config = load_config(RECIPES / "fusion.toml")
+    assert (config.optimizer.name, config.optimizer.lr, config.run.epochs) == ("adam", 1e-4, 20)
+    assert (config.schedule.parts, config.schedule.warmup_steps) == (4, 0)
+    assert sorted(config.fusion.class_weights.values(), reverse=True) == [2.0, 1.0, 0.5]

@@ -16,7 +16,7 @@ from clearscene.fusion.options import FuseOptions
 from clearscene.fusion.plan import prepare_fuse
 from clearscene.fusion.result import FuseReport
 from clearscene.fusion.run import fuse_images
-from clearscene.fusion.staging import check_free, check_out, finished, is_own_output
+from clearscene.fusion.staging import check_free, check_out, finished, without_own_outputs
 from clearscene.masking.inputs import absolute, find_products
 from clearscene.raster.bands import parse_bands
 
@@ -112,7 +112,7 @@ def command(  # an option of the command line is a parameter here: there is no s
         workers=workers,
         memory_limit_mb=memory_limit,
     )
-    paths = [path for path in find_products(scenes) if path in scenes or not is_own_output(Path(path))]
+    paths = without_own_outputs(find_products(scenes), scenes)
     raise typer.Exit(_run(paths, out, options, overwrite=overwrite, quiet=quiet, fail_under=fail_under))
 
 

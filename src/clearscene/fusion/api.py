@@ -7,6 +7,7 @@ from clearscene.fusion.options import FuseOptions
 from clearscene.fusion.plan import prepare_fuse
 from clearscene.fusion.result import FuseReport
 from clearscene.fusion.run import Progress, fuse_images, silent
+from clearscene.fusion.staging import without_own_outputs
 from clearscene.masking.inputs import find_products
 
 __all__ = ["fuse"]
@@ -39,5 +40,8 @@ def fuse(
         ClearsceneError: An image cannot be read, images do not fit each other, an option does not fit, or nothing
             can be written.
     """
-    paths = find_products([str(scenes)]) if isinstance(scenes, str | Path) else [str(scene) for scene in scenes]
+    if isinstance(scenes, str | Path):
+        paths = without_own_outputs(find_products([str(scenes)]), [str(scenes)])
+    else:
+        paths = [str(scene) for scene in scenes]
     return fuse_images(paths, Path(out), prepare_fuse(options or FuseOptions()), progress=progress)

@@ -30,7 +30,7 @@ def inspect_all(
     and a note says why. Runs are left in `NAME_inspection`, for `clearscene review` too.
 
     Raises:
-        ClearsceneError: The result cannot be inspected.
+        ClearsceneError: An inspector cannot be made.
     """
     plain = InspectOptions(
         scale=options.scale,
@@ -49,9 +49,9 @@ def inspect_all(
         images.append(image.model_copy(update={"score": score, "notes": [*image.notes, *note]}))
         progress(image.number / (len(report.images) + 1))
     of_result = prepare(replace(plain, scale=1.0, offset=0.0)) if options.reflectance else by_file
-    found = inspect_scene(out, folder / report.name, of_result)
+    result, note = _score_of(out, folder / report.name, of_result)
     progress(1.0)
-    return report.model_copy(update={"images": images, "score": found.score.score})
+    return report.model_copy(update={"images": images, "score": result, "notes": [*report.notes, *note]})
 
 
 def _score(
@@ -59,11 +59,20 @@ def _score(
 ) -> tuple[float | None, list[str]]:
     """The score of an image and no note, or None and why; `by_file` believes what a file says of its scale."""
     try:
-        image = describe_image(path, options.bands, scale=options.scale, offset=options.offset)
-        if len(image.parts) == 1 and image.parts[0].path == path:
-            return inspect_scene(path, folder, as_is).score.score, []
+        image = describe_image(path, options.bands, scale=options.scale, offset=options.offset, nodata=options.nodata)
+        part = image.parts[0]
+        if len(image.parts) == 1 and part.path == path and part.given_nodata is None:
+            return _score_of(path, folder, as_is)
         one_file = folder.with_name(f"{folder.name}.vrt")
         write_as_one_file(image, one_file)
-        return inspect_scene(one_file, folder, by_file).score.score, []
+    except ClearsceneError as error:
+        return None, [f"Not inspected: {error.message}"]
+    return _score_of(one_file, folder, by_file)
+
+
+def _score_of(path: str | Path, folder: Path, inspector: Inspector) -> tuple[float | None, list[str]]:
+    """The score of a raster and no note, or None and why."""
+    try:
+        return inspect_scene(path, folder, inspector).score.score, []
     except ClearsceneError as error:
         return None, [f"Not inspected: {error.message}"]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -50,6 +50,8 @@ OVERVIEW = 512
 """Pixels of the longer side of the overview on which tones are fitted."""
 WARPED_PIXELS = 512 * 128 * COARSEST**2
 """Of a file below one of GDAL's blocks, at most."""
+WINDOWS = 9
+"""That a shift is estimated on, at most."""
 NEARLY = 0.8
 """Of the most good pixels that an image has; fewer make no reference."""
 
@@ -221,7 +223,7 @@ def register_all(
     result: dict[str, Shift | None] = {}
     with ExitStack() as fixed_stack:
         held = _reader(fixed_stack, images[reference], setting, band=band, clear=clear.get(images[reference].path))
-        fixed = cache(held)  # nine small windows, and as many for each other extent
+        fixed = lru_cache(maxsize=2 * WINDOWS)(held)  # images of one extent ask for the same
 
         def shift_of(image: FuseImage) -> Shift | None:
             if image is images[reference]:

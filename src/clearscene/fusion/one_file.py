@@ -9,6 +9,7 @@ from clearscene.atomic import replacing
 from clearscene.fusion.image import FuseImage, Part
 from clearscene.fusion.placing import place_of
 from clearscene.raster.bands import COLORS
+from clearscene.raster.gdal import open_quietly
 
 __all__ = ["write_as_one_file"]
 
@@ -56,8 +57,10 @@ def _add_source(element: Element, image: FuseImage, part: Part, band: int | str)
     left, top, right, bottom = place_of(part.grid, image.grid)
     with part.open() as scene:
         number = scene.bands[band] if isinstance(band, str) else band
+        with open_quietly(part.path) as dataset:  # GDAL's own name of it: an address is not one that it knows
+            name = dataset.files[0] if dataset.files else part.path
     source = SubElement(element, "SimpleSource")
-    SubElement(source, "SourceFilename", relativeToVRT="0").text = part.path
+    SubElement(source, "SourceFilename", relativeToVRT="0").text = name
     SubElement(source, "SourceBand").text = str(number)
     height, width = part.grid.height, part.grid.width
     SubElement(source, "SrcRect", xOff="0", yOff="0", xSize=str(width), ySize=str(height))

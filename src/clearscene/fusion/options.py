@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
 from typing import Literal
 
@@ -125,6 +126,8 @@ class FuseOptions:
             raise OptionError(f"--scale {self.scale} makes no reflectance.", hint="Give a number above 0, as 0.0001.")
         if self.offset is not None and not math.isfinite(self.offset):
             raise OptionError(f"--offset {self.offset} is no number.", hint="Give one, as -0.1.")
+        if self.nodata is not None and math.isinf(self.nodata):
+            raise OptionError(f"--nodata {self.nodata} is no value of a raster.", hint="Give a number, as 0.")
         if self.offset and self.scale is None:
             raise OptionError(
                 f"--offset {self.offset:g} says nothing without --scale: reflectance is value * scale + offset.",
@@ -154,7 +157,7 @@ MOST_FEATHER = 64
 
 
 def _is_positive(value: float) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value) and value > 0
+    return isinstance(value, Real) and math.isfinite(value) and value > 0
 
 
 def _is_box(bounds: tuple[float, ...]) -> bool:

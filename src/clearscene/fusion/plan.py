@@ -98,7 +98,7 @@ def prepare_fuse(options: FuseOptions) -> Prepared:
             )
         return Prepared(options, "best", None, ("Ranked by the distance to the next masked pixel.",))
     note = "No quality model is installed, so the method is medoid; name a model with --model, or another --method."
-    return Prepared(options, "medoid", None, (note,))
+    return Prepared(options, "medoid", None, (note, *_unused(options)))
 
 
 def _check_used(options: FuseOptions) -> None:
@@ -136,7 +136,7 @@ def fitted(prepared: Prepared, images: Sequence[FuseImage]) -> Prepared:
         if prepared.options.method != "auto" or prepared.options.model is not None:
             raise
         note = f"The method is medoid: {error.message}"
-        return Prepared(prepared.options, "medoid", None, (*prepared.notes, note))
+        return Prepared(prepared.options, "medoid", None, (*prepared.notes, note, *_unused(prepared.options)))
     if model.sees_reflectance and unscaled:
         warning = (
             f"{_unsaid(unscaled)}; quality is judged as if it were value * {USUAL_SCALE:g}. If that is wrong, name"
@@ -144,6 +144,12 @@ def fitted(prepared: Prepared, images: Sequence[FuseImage]) -> Prepared:
         )
         return replace(prepared, warnings=(*prepared.warnings, warning))
     return prepared
+
+
+def _unused(options: FuseOptions) -> list[str]:
+    """What to say of options of which the medoid makes no use."""
+    given = [*(["--temperature"] if options.temperature != 1 else []), *(["--feather"] if options.feather else [])]
+    return [f"The medoid makes no use of {' and '.join(given)}."] if given else []
 
 
 def _unsaid(names: Sequence[str]) -> str:
@@ -203,9 +209,10 @@ def check_scale(images: Sequence[FuseImage], samples: Sequence[Floats], options:
     if options.scale is None:
         return
     for image, values in zip(images, samples, strict=True):
-        if not values.size or image.kind == "display":
+        lit = values[values != 0]
+        if not lit.size or image.kind == "display":
             continue
-        low, high = (options.scale * float(v) + (options.offset or 0.0) for v in np.percentile(values, (50, 99)))
+        low, high = (options.scale * float(v) + (options.offset or 0.0) for v in np.percentile(lit, (50, 99)))
         if low <= BRIGHTEST and high >= DARKEST:
             continue
         what = f"half of them are above {low:.3g}" if low > BRIGHTEST else f"nearly all are below {high:.2g}"
@@ -233,7 +240,8 @@ def level_warnings(images: Sequence[FuseImage], samples: Sequence[Floats]) -> li
 
 def collar_warnings(images: Sequence[FuseImage], dark_rims: Sequence[float]) -> list[str]:
     """What to say of images around which there is black that nothing declares as nodata; shares of valid pixels."""
-    dark = [image.name for image, share in zip(images, dark_rims, strict=True) if share > DARK_RIM]
+    told = zip(images, dark_rims, strict=True)
+    dark = [image.name for image, share in told if share > DARK_RIM and image.is_full]
     if not dark:
         return []
     return [
@@ -259,7 +267,13 @@ def tone_warnings(prepared: Prepared) -> list[str]:
 
 
 def nodata_for(
-    agreed: Agreed, images: Sequence[FuseImage], grid: Grid, *, options: FuseOptions, shifts: Mapping[str, Shift]
+    agreed: Agreed,
+    images: Sequence[FuseImage],
+    grid: Grid,
+    *,
+    options: FuseOptions,
+    shifts: Mapping[str, Shift],
+    tells_good: bool = False,
 ) -> float | None:
     """The nodata value of the result: that of the images; none if one of them is sure to fill all; else 0.
 
@@ -267,7 +281,8 @@ def nodata_for(
     """
     if agreed.nodata is not None:
         return agreed.nodata
-    may_be_left = options.all_bad == "nodata" or (bool(options.masks) and options.all_bad == "auto")
+    by_masks = bool(options.masks) and options.all_bad != "least"
+    may_be_left = by_masks or (tells_good and options.all_bad == "nodata")
     if not may_be_left and any(_fills(image, grid, shifts.get(image.path)) for image in images):
         return None
     kind = np.dtype(agreed.dtype)

@@ -163,7 +163,8 @@ class FuseJob:
             stretch = stretch_of(images, setting, samples)
         with self._stage("quality"):
             maps = self._judge(images, setting, stretch=stretch, moved=moved)
-        nodata = nodata_for(agreed, images, grid, options=options, shifts=moved)
+        tells_good = self.prepared.tells_good
+        nodata = nodata_for(agreed, images, grid, options=options, shifts=moved, tells_good=tells_good)
         plan = Plan(
             image=self.out.name,
             bands=agreed.bands,

@@ -20,6 +20,8 @@ __all__ = ["WARN_PX", "Shift", "estimate_shift", "register", "told"]
 WARN_PX = 0.5
 """Shifts beyond this are warned of."""
 SIZE = 256
+LEAST_SIDE = 64
+"""Of the ground that both cover, pixels: in less a peak is chance."""
 A_SIDE = 3
 GOOD_SHARE = 0.5
 """Of a window, good in both images."""
@@ -66,6 +68,8 @@ def estimate_shift(reference: Read, image: Read, common: Window) -> Shift | None
     of `common`, the ground that both cover, are read; the median of those with a clear peak counts, if most lie within
     half a pixel of it.
     """
+    if min(common.height, common.width) < LEAST_SIDE:
+        return None
     found: list[tuple[float, float, float]] = []
     for window in _windows(common):
         (one, good), (other, good_too) = reference(window), image(window)

@@ -1,7 +1,7 @@
 """Files of a fusion that appear together or not at all."""
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -11,10 +11,10 @@ from clearscene.errors import ClearsceneError, OutputError
 from clearscene.fusion.result import FuseReport, read_report
 from clearscene.masking.inputs import absolute
 
-__all__ = ["check_free", "check_out", "finished", "is_own_output", "record_of", "staged"]
+__all__ = ["check_free", "check_out", "finished", "is_own_output", "record_of", "staged", "without_own_outputs"]
 
 SUFFIXES = (".tif", ".tiff")
-ENDS = ("_count.tif", "_source.tif", "_quality.tif", "_date.tif", ".json", ".html")
+ENDS = ("_count.tif", "_source.tif", "_share.tif", "_quality.tif", "_date.tif", ".json", ".html")
 """Of the files beside the result."""
 
 
@@ -34,6 +34,12 @@ def check_out(out: Path, inputs: Iterable[str] = ()) -> None:
             raise OutputError(
                 f"{path} is read, and would be written over with --out {out}.", hint="Give --out another name."
             )
+
+
+def without_own_outputs(paths: Sequence[str], named: Iterable[str]) -> list[str]:
+    """The paths but for results of ours that lie in a folder or match a pattern; what was `named` itself stays."""
+    named = set(named)
+    return [path for path in paths if path in named or not is_own_output(Path(path))]
 
 
 def is_own_output(path: Path) -> bool:

@@ -79,6 +79,8 @@ class Bands:
     is_palette: bool
     """True if the one display band holds indices of a color table."""
     notes: list[str]
+    deciding: tuple[int, ...] = ()
+    """Bands that say which pixels have data, where these are not those to show; 1-based."""
 
 
 def parse_bands(text: str) -> dict[str, int]:
@@ -126,15 +128,17 @@ def find_bands(dataset: DatasetReader, given: Mapping[str, int] | None = None, *
         names = dict(zip(COLORS, spectral, strict=True))
         notes = [f"The bands have no names; {_list(spectral)} are taken as red, green and blue."]
     display = _display(names, spectral, given)
-    if not display and not needs_color and any(not name.startswith("band_") for name in names):
-        display = (next(band for name, band in names.items() if not name.startswith("band_")),)
+    named = [band for name, band in names.items() if not name.startswith("band_")]
+    deciding: tuple[int, ...] = ()
+    if not display and not needs_color and named:
+        display, deciding = (named[0],), tuple(spectral)
     if not display:
         raise BandError(
             f"Red, green and blue cannot be told apart: {_describe(dataset)}.",
             hint="Name them, as in --bands red=3,green=2,blue=1, or one band to see in gray, as in --bands gray=1.",
         )
     is_palette = len(display) == 1 and dataset.colorinterp[display[0] - 1] == ColorInterp.palette
-    return Bands(names, display, alpha, is_palette, notes)
+    return Bands(names, display, alpha, is_palette, notes, deciding)
 
 
 def _display(names: Mapping[str, int], spectral: list[int], given: Mapping[str, int]) -> tuple[int, ...]:

@@ -44,17 +44,18 @@ class Recipe:
 
 def recipe_of(dataset: DatasetReader, bands: Bands) -> Recipe:
     """Find out what says which pixels of a dataset are valid."""
-    flags = dataset.mask_flag_enums[bands.display[0] - 1]
+    deciding = bands.deciding or bands.display
+    flags = dataset.mask_flag_enums[deciding[0] - 1]
     if MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags:
-        mask_bands = bands.display[:1]
+        mask_bands = deciding[:1]
     else:
-        mask_bands = bands.display if not flags else ()
+        mask_bands = deciding if not flags else ()
     return Recipe(
-        display=bands.display,
-        nodata=tuple(dataset.nodatavals[b - 1] for b in bands.display),
+        display=deciding,
+        nodata=tuple(dataset.nodatavals[b - 1] for b in deciding),
         alpha=bands.alpha,
         mask_bands=mask_bands,
-        dtype=np.result_type(*(dataset.dtypes[b - 1] for b in bands.display)),
+        dtype=np.result_type(*(dataset.dtypes[b - 1] for b in deciding)),
         colors=_color_table(dataset, bands.display[0]) if bands.is_palette else None,
     )
 

@@ -111,9 +111,11 @@ class Team:
                 torch.cuda.set_device(device)
             distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
 
-    def leave(self) -> None:
-        """Part from the others."""
+    def leave(self, *, waits: bool = False) -> None:
+        """Part from the others; `waits` until all do, so that none ends while another still talks to it."""
         if self.world > 1 and distributed.is_initialized():
+            if waits:
+                distributed.barrier()
             distributed.destroy_process_group()
 
     def largest(self, value: float, device: torch.device) -> float:

@@ -102,8 +102,10 @@ def _together(team: Team, device: Any) -> Iterator[None]:
     team.join(device)
     try:
         yield
-    finally:
+    except BaseException:  # the others may hang: nobody is waited for
         team.leave()
+        raise
+    team.leave(waits=True)
 
 
 def _make_folder(out: Path, *, resume: bool, overwrite: bool) -> None:

@@ -35,7 +35,11 @@ OFFSET_APPLIED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied
 
 
 SUFFIXES = (".json", ".geojson")
-API_ITEM = re.compile(r"https?://[^?#]*/collections/[^/?#]+/items/[^/?#]+/?([?#].*)?", re.IGNORECASE)
+API_ITEM = re.compile(
+    r"https?://[^?#]*/collections/[^/?#]+/items/(?![^/?#]*\.(tiff?|jp2|vrt|img|png|jpe?g|zip|tar|t?gz)([/?#]|$))"
+    r"[^/?#]+/?([?#].*)?",
+    re.IGNORECASE,
+)
 """Address of an Item in a STAC API, which has no suffix. Source: OGC API - Features, Part 1, section 7.16."""
 
 
