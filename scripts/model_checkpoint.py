@@ -164,7 +164,7 @@ def main() -> None:
     config = config.model_copy(
         update={"network": plain, "run": config.run.model_copy(update={"start_from": (), "start_share": 0.0})}
     )
-    learner = Learner(config, device=torch.device("cpu"), team=Team.of_environment())
+    learner = Learner(config, device=torch.device("cpu"), team=Team.of_environment(), last=args.out)
     network, images = learner.network.eval(), chip_images(config, learner)
     pairs = in_order(network, images[0][:1])
     there = [args.model / name for name in GRAPHS if (args.model / name).is_file()]

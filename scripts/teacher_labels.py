@@ -56,7 +56,7 @@ def teach(image: np.ndarray, level: str, reduction: int) -> np.ndarray:
     missing = ((0, max(0, TILE - rows)), (0, max(0, TILE - cols)), (0, 0))
     padded = np.ascontiguousarray(np.pad(small, missing, mode="symmetric"), np.float32)
     found = teacher.CSmask(padded, BANDS, product_level=level).csm[:rows, :cols, 0]
-    return found.repeat(reduction, axis=0).repeat(reduction, axis=1)[:height, :width]
+    return np.asarray(found.repeat(reduction, axis=0).repeat(reduction, axis=1)[:height, :width])
 
 
 def label(image: np.ndarray, level: str, *, reductions: tuple[int, int], rim: int) -> np.ndarray:

@@ -17,7 +17,7 @@ from clearscene.masking.engine import mask_pieces
 from clearscene.masking.masker import ModelMasker, log_softmax
 from clearscene.masking.quality import ONLY_OURS, ONLY_QA, agreement_map
 from clearscene.masking.source import ReducedSource, array_source
-from clearscene.masking.wide import LEAST, joined
+from clearscene.masking.wide import LEAST, joined, without_water
 from clearscene.models.model import Model
 from clearscene.stream import StreamPlan
 from tests.mask_models import RGBN, cloudy, level_folder
@@ -111,6 +111,24 @@ def test_agreement_is_fair_to_both_sides(pair):
     swapped = one.copy()
     swapped[one == ONLY_OURS], swapped[one == ONLY_QA] = ONLY_QA, ONLY_OURS
     assert np.array_equal(other, swapped)
+
+
+@settings(deadline=None, max_examples=40)
+@given(chances(), st.integers(0, 2**31))
+def test_over_open_water_the_wide_look_finds_no_cloud_and_elsewhere_the_same(found, seed):
+    shape = found.shape[1:]
+    rng = np.random.default_rng(seed)
+    valid, is_water = rng.random(shape) < 0.8, rng.random(shape) < 0.5
+    brightness = rng.uniform(0.02, 0.9, shape).astype(np.float32)
+    planes = {"green": brightness, "nir": np.where(is_water, np.float32(0.7), np.float32(0.95)) * brightness}
+    result = without_water(found, planes, valid, kind="toa")
+    changed = is_water & valid
+    assert not result[1:3][:, changed].any()
+    assert np.array_equal(result[:, ~changed], found[:, ~changed])
+    assert np.array_equal(result[3], found[3])
+    np.testing.assert_allclose(result.sum(axis=0), found.sum(axis=0), rtol=1e-5)
+    for kind, seen in (("display", planes), ("toa", {"green": planes["green"]}), ("surface", {"nir": planes["nir"]})):
+        assert np.array_equal(without_water(found, seen, valid, kind=kind), found)
 
 
 @pytest.fixture(scope="module")

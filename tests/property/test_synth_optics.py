@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clearscene.synth import blur, distortion, lookalikes, overflow, stretching
+from clearscene.synth import blur, distortion, height_streaks, lookalikes, overflow, stretching
 from clearscene.synth.degraded import degrade_stored
 from tests.town import calm, town
 
@@ -15,6 +15,7 @@ DEFECTS = (
     blur.resampling_blur,
     stretching.edge_streaks,
     stretching.slope_streaks,
+    height_streaks.height_streaks,
     distortion.melt,
     distortion.ripple,
     distortion.shear_break,

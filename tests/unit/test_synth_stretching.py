@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from clearscene.synth import stretching
+from clearscene.synth import height_streaks, stretching
 from tests.town import town
 
 DATA = town(140, 160)
@@ -58,3 +58,31 @@ def test_streaks_go_on_from_the_ground_before_the_ridge():
         jumps.append(np.abs(np.roll(plane, step, axis=1) - plane)[before].mean())
     assert len(jumps) >= 2
     assert np.mean(jumps) < 1.6 * usual
+
+
+def test_streaks_that_follow_heights_run_along_their_direction_and_end_with_their_mask():
+    ratios = []
+    for seed in range(16):
+        result = height_streaks.height_streaks(DATA, VALID, np.random.default_rng(seed), 0.9)
+        if result.mask.mean() < 0.1:
+            continue
+        angle = result.parameters["angle_deg"]
+        along, across = slopes(result.data.mean(axis=0), result.mask, angle)
+        was_along, was_across = slopes(DATA.mean(axis=0), result.mask, angle)
+        ratios.append((along / across) / (was_along / was_across))
+        assert result.mask.mean() == pytest.approx(result.parameters["cover_fraction"], abs=0.001)
+    assert len(ratios) >= 6
+    assert np.median(ratios) < 0.9
+
+
+def test_moves_grow_with_severity_and_keep_to_a_sixth_of_the_window():
+    weak, strong = (
+        [height_streaks.height_streaks(DATA, VALID, np.random.default_rng(seed), s).parameters for seed in range(12)]
+        for s in (0.0, 1.0)
+    )
+    weakest, strongest = ([told["move_px"] for told in part if told] for part in (weak, strong))
+    assert len(weakest) >= 4
+    assert len(strongest) >= 6
+    assert max(weakest) < 9
+    assert np.median(strongest) > 12
+    assert max(strongest) < 1.4 * 140 / 6
