@@ -249,16 +249,26 @@ def test_wrong_words(options, words, error, message):
     assert caught.value.hint
 
 
-def test_what_is_of_arrays_is_refused_of_files(tmp_path, options):
+def test_what_says_how_to_read_is_refused_of_an_opened_scene(tmp_path, options):
     path = write_scene(tmp_path / "s.tif", stored(cloudy()[0]), crs=CRS.from_epsg(32632), transform=TRANSFORM)
     named = {name: number for number, name in enumerate(RGBN, start=1)}
-    with pytest.raises(OptionError, match="nodata=, kind= do not fit a file"):
-        clearscene.mask(path, bands=named, nodata=0, kind="toa", options=options)
     with (
         open_reflectance(path, bands=named, scale=1e-4) as scene,
-        pytest.raises(OptionError, match="scale= does not fit an opened scene"),
+        pytest.raises(OptionError, match="scale=, nodata=, kind= do not fit an opened scene"),
     ):
-        clearscene.mask(scene, scale=1e-4, options=options)
+        clearscene.mask(scene, scale=1e-4, nodata=0, kind="toa", options=options)
+
+
+def test_a_file_is_read_as_an_array_with_the_same_words(tmp_path, options):
+    values = stored(cloudy()[0])
+    values[:, :20, :30] = 7
+    path = write_scene(tmp_path / "s.tif", values, crs=CRS.from_epsg(32632), transform=TRANSFORM)
+    words = {"scale": 1e-4, "nodata": 7, "kind": "surface", "options": replace(options, resolution=10)}
+    of_file = clearscene.mask(path, bands={name: number for number, name in enumerate(RGBN, start=1)}, **words)
+    of_array = clearscene.mask(values, bands=RGBN, **words)
+    assert (of_file.mask[:20, :30] == 255).all()
+    assert (of_file.mask == 255).sum() == 600
+    assert np.array_equal(of_file.mask, of_array.mask)
 
 
 def test_a_dataset_is_told_what_to_do(options):

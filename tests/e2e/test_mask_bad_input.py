@@ -1,9 +1,11 @@
 """What `clearscene mask` says when something is wrong; one bad scene never stops a batch."""
 
 import importlib.util
+import json
 
 import numpy as np
 import pytest
+import rasterio
 from rasterio.crs import CRS
 
 from clearscene.errors import MissingExtraError
@@ -90,6 +92,25 @@ def test_a_product_refuses_bands_and_scale_in_one_sentence(tmp_path, model):
     safe = Safe().write(tmp_path)
     done = run(safe, tmp_path / "out", model, check=2)
     assert "--bands, --scale do not fit" in done.stderr
+
+
+def test_a_value_without_data_and_what_values_are_can_be_told(tmp_path, model):
+    values = stored(cloudy()[0])
+    values[:, :, :25] = 0
+    scene = write_scene(tmp_path / "rim.tif", values, crs=CRS.from_epsg(32632), transform=TRANSFORM)
+    words = ("mask", scene, "-o", tmp_path / "out", "--model", model, "--scale", "0.0001", "--bands", NAMES)
+    clearscene(*words, "--nodata", "0", "--kind", "surface", check=0)
+    with rasterio.open(tmp_path / "out/rim_mask.tif") as source:
+        mask = source.read(1)
+    assert (mask[:, :25] == 255).all()
+    assert not (mask[:, 25:] == 255).any()
+    record = json.loads((tmp_path / "out/rim_mask.json").read_text())
+    assert record["scene"]["kind"] == "surface"
+    assert record["options"]["nodata"] == "0"
+    done = clearscene(*words, "--kind", "l2a", check=2)
+    assert "--kind 'l2a' is not known" in done.stderr
+    done = run(Safe().write(tmp_path), tmp_path / "out", model, "--nodata", "0", check=2)
+    assert "--nodata" in done.stderr
 
 
 def test_the_path_is_named_once(tmp_path, model):

@@ -17,6 +17,7 @@ from clearscene.masking.options import MaskOptions
 from clearscene.masking.run import MaskOutcome, mask_batch
 from clearscene.masking.scene import prepare_mask
 from clearscene.raster.bands import parse_bands
+from clearscene.raster.sensors.product import Kind
 
 __all__ = ["command"]
 
@@ -32,6 +33,8 @@ def command(  # an option of the command line is a parameter here: there is no s
     bands: ask.Bands = "",
     scale: ask.Scale = _DEFAULT.scale,
     offset: ask.Offset = _DEFAULT.offset,
+    nodata: ask.Nodata = _DEFAULT.nodata,
+    kind: ask.Kind = _DEFAULT.kind,
     resolution: ask.Resolution = _DEFAULT.resolution,
     model: ask.Model = None,
     classes: ask.ClassCount = _DEFAULT.classes,
@@ -59,6 +62,8 @@ def command(  # an option of the command line is a parameter here: there is no s
         bands=parse_bands(bands) if bands else None,
         scale=scale,
         offset=offset,
+        nodata=nodata,
+        kind=cast(Kind | None, kind),
         resolution=resolution,
         classes=cast(Classes, classes),  # checked by the options
         buffer_m=buffer,

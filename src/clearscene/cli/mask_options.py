@@ -10,9 +10,9 @@ from clearscene.cli.option import option
 from clearscene.masking.options import COARSE_M, DEFAULT_MODEL, FINEST_WIDE_M, LEAST_MEMORY_MB, WIDE_M
 
 __all__ = [
-    "Bands", "Buffer", "ClassCount", "Confidence", "Device", "FailUnder", "Fast", "Fine", "MemoryLimit", "Model",
-    "Offset", "Out", "Overwrite", "Qa", "Quiet", "Resolution", "Scale", "Scenes", "Tta", "Vector", "Wide",
-    "Workers",
+    "Bands", "Buffer", "ClassCount", "Confidence", "Device", "FailUnder", "Fast", "Fine", "Kind", "MemoryLimit",
+    "Model", "Nodata", "Offset", "Out", "Overwrite", "Qa", "Quiet", "Resolution", "Scale", "Scenes", "Tta", "Vector",
+    "Wide", "Workers",
 ]  # fmt: skip
 
 _read = partial(option, panel="How to read")
@@ -31,6 +31,11 @@ Scenes = Annotated[
 Bands = Annotated[str, _read("Bands by name, such as red=1,green=2,blue=3,nir=4.")]
 Scale = Annotated[float | None, _read("Reflectance = value * scale + offset.")]
 Offset = Annotated[float | None, _read("See --scale.")]
+Nodata = Annotated[float | None, _read("Value without data, beside what a raster itself says.")]
+Kind = Annotated[
+    str | None,
+    _read("What a raster holds: toa or surface reflectance, or display.", show_default="toa; display of 8 bits"),
+]
 Resolution = Annotated[
     float | None,
     _read("Pixel size to work and answer at, meters.", show_default="that of the finest visible band"),

@@ -72,9 +72,9 @@ def mask(
         scale: Reflectance = value * scale + offset. Without both, uint8 is display color (255 is white), and
             other values are reflectance.
         offset: See `scale`.
-        nodata: Value of pixels without data, in all bands of an array; by itself the `_FillValue` or `nodata` of a
-            DataArray. What is not finite, or masked in a numpy masked array, has none either. Not of files.
-        kind: toa or surface reflectance, or display, of an array; default toa, or display as above.
+        nodata: Value of pixels without data, in all bands; by itself the `_FillValue` or `nodata` of a DataArray. What
+            is not finite, or masked in a numpy masked array, has none either. Of a raster, beside what it says itself.
+        kind: toa or surface reflectance, or display, of an array or raster; default toa, or display as above.
         options: Models, classes, buffer and so on; the defaults if left out. Those about what is written are ignored.
             `resolution` is the size of an array's pixels, for a buffer, `fine` and `wide`; without it, a DataArray's
             is that of its x and y, if they are even and their CRS or their unit is known, and nobody knows that of
@@ -87,15 +87,20 @@ def mask(
     Raises:
         ClearsceneError: The scene cannot be read, an option does not fit, or there is no such model.
     """
-    told = _told(options, bands, scale, offset)
+    told = _told(options, bands, scale=scale, offset=offset, nodata=nodata, kind=kind)
     if isinstance(scene, ReflectanceScene):
         _refuse("an opened scene", bands=bands, scale=scale, offset=offset, nodata=nodata, kind=kind)
         return _mask(scene, prepare_mask(told), pixel_size_m(scene.grid), progress)
     if isinstance(scene, str | Path):
-        _refuse("a file", nodata=nodata, kind=kind)
         prepared = prepare_mask(told)
         with open_reflectance(
-            scene, bands=told.bands, scale=told.scale, offset=told.offset, resolution=told.resolution
+            scene,
+            bands=told.bands,
+            scale=told.scale,
+            offset=told.offset,
+            resolution=told.resolution,
+            nodata=told.nodata,
+            kind=told.kind,
         ) as opened:
             return _mask(opened, prepared, pixel_size_m(opened.grid), progress)
     facts = array_facts(scene, told.bands if bands is None or isinstance(bands, Mapping) else bands)
@@ -104,9 +109,9 @@ def mask(
         facts.bands,
         scale=told.scale,
         offset=told.offset,
-        nodata=facts.nodata if nodata is None else nodata,
+        nodata=facts.nodata if told.nodata is None else told.nodata,
         grid=facts.grid,
-        kind=kind,
+        kind=told.kind,
     )
     size = told.resolution
     return _mask(source, prepare_mask(told), (size, size) if size else facts.pixel, progress)
@@ -163,8 +168,7 @@ def _notes(source: ReflectanceScene | ArraySource) -> list[str]:
 def _told(
     options: MaskOptions | None,
     bands: Sequence[str] | Mapping[str, int] | None,
-    scale: float | None,
-    offset: float | None,
+    **given: Any,
 ) -> MaskOptions:
     """The options with what was given beside them, checked alike."""
     options = MaskOptions() if options is None else options
@@ -180,8 +184,7 @@ def _told(
     return replace(
         options,
         bands=options.bands if bands is None else bands,
-        scale=options.scale if scale is None else scale,
-        offset=options.offset if offset is None else offset,
+        **{name: value for name, value in given.items() if value is not None},
     )
 
 

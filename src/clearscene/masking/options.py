@@ -4,9 +4,11 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import get_args
 
 from clearscene.errors import OptionError
 from clearscene.masking.classes import Classes
+from clearscene.raster.sensors.product import Kind
 
 __all__ = ["COARSE_M", "DEFAULT_MODEL", "FINEST_WIDE_M", "LEAST_MEMORY_MB", "WIDE_M", "MaskOptions"]
 
@@ -35,6 +37,10 @@ class MaskOptions:
     scale: float | None = None
     """Reflectance = value * scale + offset, of plain rasters."""
     offset: float | None = None
+    nodata: float | None = None
+    """Value without data in all bands, of plain rasters and arrays, beside what they say themselves."""
+    kind: Kind | None = None
+    """What plain rasters and arrays hold: toa or surface reflectance, or display; None is toa, or display of 8 bits."""
     resolution: float | None = None
     """Pixel size to work and answer at, meters; None is that of the finest visible band. Of arrays, the size of
     their pixels."""
@@ -74,6 +80,8 @@ class MaskOptions:
             "bands": ",".join(f"{name}={band}" for name, band in (self.bands or {}).items()),
             "scale": "" if self.scale is None else f"{self.scale:g}",
             "offset": "" if self.offset is None else f"{self.offset:g}",
+            "nodata": "" if self.nodata is None else f"{self.nodata:g}",
+            "kind": self.kind or "",
             "resolution": "" if self.resolution is None else f"{self.resolution:g}",
             "classes": str(self.classes),
             "buffer": f"{self.buffer_m:g}" if self.buffer_m else "",
@@ -111,6 +119,10 @@ class MaskOptions:
             raise OptionError(f"--scale {self.scale:g} makes no reflectance.", hint="Give a number above 0, as 0.0001.")
         if self.offset is not None and not math.isfinite(self.offset):
             raise OptionError(f"--offset {self.offset:g} makes no reflectance.", hint="Give a number, as -0.1.")
+        if self.nodata is not None and math.isinf(self.nodata):
+            raise OptionError(f"--nodata {self.nodata} is no value of a raster.", hint="Give a number, as 0.")
+        if self.kind is not None and self.kind not in get_args(Kind):
+            raise OptionError(f"--kind {self.kind!r} is not known.", hint=f"Choose {', '.join(get_args(Kind))}.")
 
     def _check_running(self) -> None:
         """Threads and memory."""

@@ -88,6 +88,8 @@ def mask_scene(path: str, out: Path, stem: str, prepared: Prepared, *, progress:
             scale=options.scale,
             offset=options.offset,
             resolution=options.resolution,
+            nodata=options.nodata,
+            kind=options.kind,
         ) as scene,
     ):
         return MaskJob(scene, prepared.fitted_to(scene, pixel_size_m(scene.grid)), folder, stem, progress).run()

@@ -73,7 +73,7 @@ def _moves(bright: Data, longest: float, *, flank: float, angle: float, rng: np.
 
 
 def _heights(bright: Data, flank: float, rng: np.random.Generator) -> Data:
-    """Heights (row, col) from 0 to about 1: bumps with flanks of so many pixels, where the ground has them and elsewhere.
+    """Heights (row, col) from 0 to about 1: bumps with flanks of so many pixels, some as the ground is bright or dark.
 
     A little roughness of a few pixels lies on them, as of an elevation model by matching.
     """

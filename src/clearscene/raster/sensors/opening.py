@@ -10,7 +10,7 @@ from clearscene.raster.gdal import is_local
 from clearscene.raster.sensors import landsat, plain, sentinel2, stac
 from clearscene.raster.sensors.contents import Contents, contents_of, is_archive
 from clearscene.raster.sensors.plausible import value_notes
-from clearscene.raster.sensors.product import Product
+from clearscene.raster.sensors.product import Kind, Product
 from clearscene.raster.sensors.reflectance import ReflectanceScene
 
 __all__ = ["holds_product", "open_reflectance", "product_of"]
@@ -38,13 +38,16 @@ def open_reflectance(
     scale: float | None = None,
     offset: float | None = None,
     resolution: float | None = None,
+    nodata: float | None = None,
+    kind: Kind | None = None,
 ) -> ReflectanceScene:
     """Open a product or raster so that it reads as reflectance; see `ReflectanceScene`.
 
     A Sentinel-2 SAFE or Landsat folder, zip or tar, or a metadata file in it; a STAC Item (.json file
     or address, or an Item's address in a STAC API); or anything GDAL reads. Reflectance is stored
-    value * scale + offset: `bands`, `scale` and `offset` are for plain rasters, the latter two for Items
-    as well. `resolution` is in meters; without it, that of the finest visible band.
+    value * scale + offset: `bands`, `scale`, `offset`, `nodata` (a stored value without data in all bands) and
+    `kind` are for plain rasters, `scale` and `offset` for Items as well. `resolution` is in meters; without it, that of
+    the finest visible band.
 
     Law: opening reads metadata only, of plain rasters and Items also 16 small windows, whose values
     are warned of in `notes` if they do not look like reflectance.
@@ -55,7 +58,7 @@ def open_reflectance(
         OptionError: An option does not fit this kind of scene.
         MissingExtraError: A STAC Item, and pystac is not installed.
     """
-    product = product_of(path, bands=bands, scale=scale, offset=offset)
+    product = product_of(path, bands=bands, scale=scale, offset=offset, nodata=nodata, kind=kind)
     scene = ReflectanceScene(product, resolution=resolution)
     if product.kind != "display" and not _is_product(path):
         try:
@@ -72,15 +75,20 @@ def product_of(
     bands: Mapping[str, int] | None = None,
     scale: float | None = None,
     offset: float | None = None,
+    nodata: float | None = None,
+    kind: Kind | None = None,
     needs_color: bool = True,
 ) -> Product:
     """What can be known of a product or raster without reading pixels; arguments and errors as `open_reflectance`."""
     if stac.recognize(path):
-        _refuse(path, "a STAC Item", {"--bands": bands})
+        _refuse(path, "a STAC Item", {"--bands": bands, "--nodata": nodata, "--kind": kind})
         return stac.describe(path, scale=scale, offset=offset)
     if not _is_product(path):
-        return plain.describe(path, bands=bands, scale=scale, offset=offset, needs_color=needs_color)
-    _refuse(path, "a product with metadata", {"--bands": bands, "--scale": scale, "--offset": offset})
+        return plain.describe(
+            path, bands=bands, scale=scale, offset=offset, nodata=nodata, kind=kind, needs_color=needs_color
+        )
+    given = {"--bands": bands, "--scale": scale, "--offset": offset, "--nodata": nodata, "--kind": kind}
+    _refuse(path, "a product with metadata", given)
     contents = contents_of(_folder(Path(path)))
     reader = next((sensor for sensor in SENSORS if sensor.recognize(contents)), None)
     if reader is None:

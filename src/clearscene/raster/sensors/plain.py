@@ -16,37 +16,44 @@ def describe(
     bands: Mapping[str, int] | None,
     scale: float | None,
     offset: float | None,
+    nodata: float | None = None,
+    kind: Kind | None = None,
     needs_color: bool = True,
 ) -> Product:
     """Understand a raster: bands by name, and how its values become reflectance.
 
     `scale` and `offset` go before what the file's metadata say. An 8-bit raster without either
-    is display color, its values by full white. Other values count as reflectance as they are.
+    is display color, its values by full white, and so is any raster of that `kind`. Other values count as reflectance
+    as they are, at the top of the atmosphere unless `kind` says otherwise. `nodata` is the stored value of pixels
+    without data in all bands, beside those that the file tells.
 
     Raises:
         SceneError, BandError: As `open_scene`.
     """
     with open_scene(path, bands, needs_color=needs_color) as scene:
-        factor, shift, kind, note = _line(scene, scale, offset)
+        factor, shift, found, note = _line(scene, scale, offset, kind)
         return Product(
             path=str(path),
             name=scene.name,
             sensor="raster",
-            kind=kind,
-            bands=tuple(Band(name, (Source(str(path), name),), factor, shift) for name in scene.bands),
+            kind=kind or found,
+            bands=tuple(Band(name, (Source(str(path), name),), factor, shift, nodata) for name in scene.bands),
             notes=[*scene.notes, *([note] if note else [])],
             is_self_named=True,
             given=dict(bands) if bands else None,
         )
 
 
-def _line(scene: Scene, scale: float | None, offset: float | None) -> tuple[float, float, Kind, str]:
+def _line(scene: Scene, scale: float | None, offset: float | None, kind: Kind | None) -> tuple[float, float, Kind, str]:
     """Scale, offset, what the values then are, and a note."""
     if scale is not None or offset is not None:
         return 1.0 if scale is None else scale, 0.0 if offset is None else offset, "toa", ""
+    if kind == "display":
+        return 1 / scene.white, 0.0, "display", ""
     line = reflectance_line(scene)
     if line is not None:
         return *line, "toa", f"Reflectance is value * {line[0]:g} + {line[1]:g}, by the file's metadata."
     if scene.dtype == "uint8":
-        return 1 / scene.white, 0.0, "display", "8-bit values are taken as display color, not as reflectance."
+        note = "8-bit values are taken as display color, not as reflectance." if kind is None else ""
+        return 1 / scene.white, 0.0, "display", note
     return 1.0, 0.0, "toa", ""
