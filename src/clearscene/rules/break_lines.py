@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearscene.rules.seam_steps import BLOCK, shear
+from clearscene.stream import ordered_map
 
 __all__ = ["MARGIN", "Line", "as_gray", "candidate_lines", "pooled", "sharp_steps"]
 
@@ -127,7 +128,7 @@ def pooled(sharp: Plane, factor: int, *, axis: Literal[0, 1] = 0) -> Plane:
     return np.asarray(cv2.resize(lines, (width, height), interpolation=cv2.INTER_AREA), np.float32)
 
 
-def candidate_lines(sharp: Plane, valid: Mask, *, turned: bool, most: int) -> list[Line]:
+def candidate_lines(sharp: Plane, valid: Mask, *, turned: bool, most: int, workers: int = 1) -> list[Line]:
     """The lines of a picture, at most 45 degrees from its rows, that stand out most among their parallels.
 
     Args:
@@ -135,15 +136,15 @@ def candidate_lines(sharp: Plane, valid: Mask, *, turned: bool, most: int) -> li
         valid: (row, col).
         turned: What the lines say of themselves.
         most: How many lines at most; the strongest first.
+        workers: Threads, each with a direction.
     """
     wide = cv2.blur(sharp * valid, (1, 3), borderType=cv2.BORDER_CONSTANT)
     columns = np.ascontiguousarray(np.stack([wide.T, valid.T.astype(np.float32)], axis=-1))
     if columns.shape[0] < WINDOW * BLOCK:
         return []
-    found: list[Line] = []
-    for slope in np.arange(-SLOPES, SLOPES + 1) / SLOPES:
-        found += _of_direction(columns, float(slope), turned=turned, most=most)
-    return _apart(sorted(found, key=lambda line: -line.strength), most)
+    slopes = np.arange(-SLOPES, SLOPES + 1) / SLOPES
+    each = ordered_map(lambda s: _of_direction(columns, float(s), turned=turned, most=most), slopes, workers=workers)
+    return _apart(sorted((line for lines in each for line in lines), key=lambda line: -line.strength), most)
 
 
 def _of_direction(columns: Plane, slope: float, *, turned: bool, most: int) -> list[Line]:

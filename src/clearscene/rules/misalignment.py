@@ -97,8 +97,9 @@ class MisalignmentRule:
             factor: Pixels of the scene along a pixel of the picture.
             workers: Threads.
         """
-        lines = candidate_lines(sharp[0], valid, turned=False, most=self.candidates)
-        lines += candidate_lines(np.ascontiguousarray(sharp[1].T), valid.T, turned=True, most=self.candidates)
+        upright = np.ascontiguousarray(sharp[1].T)
+        lines = candidate_lines(sharp[0], valid, turned=False, most=self.candidates, workers=workers)
+        lines += candidate_lines(upright, valid.T, turned=True, most=self.candidates, workers=workers)
         scene = _Scene(read, size)
         reach = factor + factor // 2 + 2
         seeds = ordered_map(lambda line: self._seed(scene, line.scaled(factor), factor, reach), lines, workers=workers)
