@@ -5,9 +5,9 @@
 `whole scenes`: those of `scenes/clean`, which no training has seen. `held-out images`: images of the sources of the
 training chips, of the scenes that `--recipe` puts into its test split. Prints the share of the valid area by type (six
 region types by the model, as `inspect` finds them before it cleans them; stripe and missing by the rules, which look at
-8-bit images only), the tiles marked for boundary types and the area of their marks by 100 Mpx, and the budget of each
-type beside what is spent. A landscape without imagery is printed as not measured. Nothing is drawn at random. Without
-`--model`, images of satellites are looked at by the model for cloud masks as well, as `inspect` does.
+8-bit images only), the seams that `inspect` reports by 100 Mpx of the images that are large enough for them, and the
+budget of each type beside what is spent. A landscape without imagery is printed as not measured. Nothing is drawn at
+random. Without `--model`, images of satellites are looked at by the model for cloud masks as well, as `inspect` does.
 """
 
 import argparse
@@ -16,12 +16,16 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
+from clearscene.inspection.inspect import inspect_scene
+from clearscene.inspection.inspector import Inspector, prepare
+from clearscene.inspection.options import InspectOptions
 from clearscene.inspection.satellite import CloudWitness
 from clearscene.inspection.taxonomy import BY_ID, BY_NAME, TYPES, Group
 from clearscene.models.model import Model
@@ -82,7 +86,7 @@ BUDGET = {
 WHOLE_BUDGET = 0.5
 """The same of all types together: the sum of the budgets."""
 MARKS = 20.0
-"""Boundary alarms by 100 Mpx that each of the two types may have: about one tile of 20."""
+"""Seams by 100 Mpx that may be reported of each of the two types."""
 
 
 @dataclass
@@ -94,17 +98,18 @@ class Alarms:
     """Valid pixels."""
     ruled: int = 0
     """Of those, in images that the rules looked at."""
+    seamed: int = 0
+    """Of those, in images that are large enough for the rules of seams."""
     area: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     """Pixels by type, and of any type under `any`."""
     marks: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    """Tiles marked, by boundary type."""
-    marked: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    """Pixels within the marks, by boundary type."""
+    """Seams reported, by boundary type."""
 
     def __add__(self, other: "Alarms") -> "Alarms":
-        total = Alarms(self.images + other.images, self.pixels + other.pixels, self.ruled + other.ruled)
+        ruled, seamed = self.ruled + other.ruled, self.seamed + other.seamed
+        total = Alarms(self.images + other.images, self.pixels + other.pixels, ruled, seamed)
         for part in (self, other):
-            for mine, theirs in ((total.area, part.area), (total.marks, part.marks), (total.marked, part.marked)):
+            for mine, theirs in ((total.area, part.area), (total.marks, part.marks)):
                 for name, value in theirs.items():
                     mine[name] += value
         return total
@@ -114,8 +119,8 @@ class Alarms:
         return float(ratio(100 * self.area[name], self.ruled if name in RULES else self.pixels))
 
     def rate(self, name: str) -> float:
-        """Tiles marked by 100 Mpx."""
-        return float(ratio(1e8 * self.marks[name], self.pixels))
+        """Seams reported by 100 Mpx."""
+        return float(ratio(1e8 * self.marks[name], self.seamed))
 
 
 def landscape_of(name: str) -> str:
@@ -133,7 +138,7 @@ def images(data: Path, recipe: Path, split: str) -> Iterator[tuple[str, list[Pat
 def alarms_of(path: Path, model: Model, other: CloudWitness | None) -> tuple[Alarms, dict[str, np.ndarray]]:
     """The alarms of one image, and their masks by type; `other` is asked as `inspect` asks it."""
     asked = {"beside": other} if landscape_of(path.name) == SATELLITE else {"doubter": other}
-    found, valid, statistics = found_in(path, model, **asked)
+    found, valid, _ = found_in(path, model, **asked)
     masks = {BY_ID[type_id].name: mask & valid for type_id, mask in found.items()}
     result = Alarms(1, int(valid.sum()))
     view = load(path)
@@ -146,21 +151,29 @@ def alarms_of(path: Path, model: Model, other: CloudWitness | None) -> tuple[Ala
             result.area[name] += int(masks[name].sum())
             both |= masks[name]
     result.area["any"] += int(both.sum())
-    for name in BOUNDARIES:
-        result.marks[name] += statistics.flagged.get(name, 0)
-        result.marked[name] += int(masks[name].sum()) if name in masks else 0
     return result, masks
+
+
+def add_seams(alarms: Alarms, path: Path, inspector: Inspector) -> None:
+    """Count the seams that an inspection reports of an image."""
+    with TemporaryDirectory() as folder:
+        report = inspect_scene(path, Path(folder) / "run", inspector)
+    told = {summary.type: summary for summary in report.types if summary.type in BOUNDARIES}
+    if all(summary.inspected for summary in told.values()):
+        alarms.seamed += alarms.pixels
+        for name, summary in told.items():
+            alarms.marks[name] += summary.count
 
 
 def area_table(title: str, by_landscape: Mapping[str, Alarms], silent: Sequence[str]) -> Table:
     """False area by landscape and type, and boundary alarms by 100 Mpx."""
-    heads = ("landscape", "images", "Mpx", *AREAS, "any", *(f"{name}, tiles/100 Mpx" for name in BOUNDARIES))
+    heads = ("landscape", "images", "Mpx", *AREAS, "any", *(f"{name}, seams/100 Mpx" for name in BOUNDARIES))
     rows: list[tuple[Cell, ...]] = []
     for name in (*LANDSCAPES, OTHER, "all"):
         alarms = sum(by_landscape.values(), Alarms()) if name == "all" else by_landscape.get(name, Alarms())
         if alarms.pixels:
             shares = (SILENT if kind in silent else alarms.share(kind) for kind in (*AREAS, "any"))
-            rates = (SILENT if kind in silent else alarms.rate(kind) for kind in BOUNDARIES)
+            rates = (alarms.rate(kind) for kind in BOUNDARIES)
             rows.append((name, alarms.images, alarms.pixels / 1e6, *shares, *rates))
         elif name != OTHER:
             rows.append((name, 0, *[None] * (len(heads) - 2)))
@@ -178,19 +191,17 @@ def budget_table(by_group: Mapping[str, Alarms], silent: Sequence[str]) -> Table
     for title, (name, limit) in limits.items():
         rows.append(_spent(title, limit, [a.share(name) for a in by_group.values()], is_silent=name in silent))
     for name in BOUNDARIES:
-        title = f"{name}, tiles/100 Mpx"
-        rows.append(_spent(title, MARKS, [a.rate(name) for a in by_group.values()], is_silent=name in silent))
-        areas = [float(ratio(100 * a.marked[name], a.pixels)) for a in by_group.values()]
-        rows.append(_spent(f"{name}, % of area in marks", None, areas, is_silent=name in silent))
+        rates = [a.rate(name) for a in by_group.values()]
+        rows.append(_spent(f"{name}, seams/100 Mpx", MARKS, rates, is_silent=False))
     return Table("budget", tuple(heads), tuple(rows))
 
 
-def _spent(title: str, limit: float | None, values: Sequence[float], *, is_silent: bool) -> tuple[Cell, ...]:
-    cells: list[Cell] = [title, "-" if limit is None else limit]
+def _spent(title: str, limit: float, values: Sequence[float], *, is_silent: bool) -> tuple[Cell, ...]:
+    cells: list[Cell] = [title, limit]
     for value in values:
         known = not is_silent and np.isfinite(value)
-        kept = "yes" if known and limit is not None and value <= limit else "no"
-        cells += [SILENT if is_silent else value if known else None, kept if known and limit is not None else "-"]
+        kept = "yes" if known and value <= limit else "no"
+        cells += [SILENT if is_silent else value if known else None, kept if known else "-"]
     return tuple(cells)
 
 
@@ -227,6 +238,7 @@ def main() -> None:
     args = parser.parse_args()
     model = chosen_model(args.model, threads=args.threads)
     other = None if args.model or args.alone else witness(threads=args.threads, is_wide=True)
+    seams = prepare(InspectOptions(types=tuple(BY_NAME[name] for name in BOUNDARIES), model=args.model, workers=1))
     silent = model.manifest.screen.silent if model.manifest.screen else ()
     tables, totals = [], {}
     for group, paths in images(args.data, args.recipe, args.split):
@@ -234,6 +246,7 @@ def main() -> None:
         for path in paths[:: max(1, len(paths) // (args.limit or len(paths)))][: args.limit]:
             name = landscape_of(path.name)
             alarms, masks = alarms_of(path, model, other)
+            add_seams(alarms, path, seams)
             by_landscape[name] = by_landscape[name] + alarms
             if args.pictures and alarms.share("any") > 0.5:
                 draw(path, masks, args.pictures)

@@ -97,15 +97,16 @@ def test_table_pools_pixels_and_keeps_grounds_apart():
 
 
 def test_landscapes_without_images_are_not_measured():
-    alarms = Alarms(images=2, pixels=2_000_000, ruled=1_000_000)
+    alarms = Alarms(images=2, pixels=2_000_000, ruled=1_000_000, seamed=1_500_000)
     alarms.area |= {"cloud": 1000, "stripe": 500, "any": 1500}
     alarms.marks["misalignment"] += 3
-    table = area_table("group", {"forest": alarms + Alarms()}, silent=("stitching_trace",))
+    table = area_table("group", {"forest": alarms + Alarms()}, silent=("shadow",))
     rows = {row[0]: dict(zip(table.heads, row, strict=True)) for row in table.rows}
     assert rows["forest"]["cloud"] == pytest.approx(0.05)
     assert rows["forest"]["stripe"] == pytest.approx(0.05)
-    assert rows["forest"]["misalignment, tiles/100 Mpx"] == pytest.approx(150)
-    assert rows["forest"]["stitching_trace, tiles/100 Mpx"] == clean_scenes.SILENT
+    assert rows["forest"]["misalignment, seams/100 Mpx"] == pytest.approx(200)
+    assert rows["forest"]["stitching_trace, seams/100 Mpx"] == 0
+    assert rows["forest"]["shadow"] == clean_scenes.SILENT
     for name in ("mountain", "snow", "desert"):
         assert rows[name]["any"] is None
     assert rows["all"]["Mpx"] == rows["forest"]["Mpx"] == 2.0
@@ -114,12 +115,13 @@ def test_landscapes_without_images_are_not_measured():
 def test_budget_says_what_is_kept():
     alarms = Alarms(images=1, pixels=1_000_000, ruled=1_000_000)
     alarms.area |= {"cloud": 1000, "blur": 2000, "any": 3000}
-    table = budget_table({"group": alarms}, silent=("misalignment",))
+    table = budget_table({"group": alarms}, silent=("shadow",))
     rows = {row[0]: row[1:] for row in table.rows}
     assert rows["cloud, % of area"] == (BUDGET["cloud"], pytest.approx(0.1), "yes")
     assert rows["blur, % of area"][2] == "no"
     assert rows["any, % of area"] == (clean_scenes.WHOLE_BUDGET, pytest.approx(0.3), "yes")
-    assert rows["misalignment, tiles/100 Mpx"][1:] == (clean_scenes.SILENT, "-")
+    assert rows["shadow, % of area"][1:] == (clean_scenes.SILENT, "-")
+    assert rows["misalignment, seams/100 Mpx"][1:] == (None, "-")
     assert sum(BUDGET.values()) == pytest.approx(clean_scenes.WHOLE_BUDGET)
 
 
