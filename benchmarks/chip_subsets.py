@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from clearscene.inspection.taxonomy import BY_NAME
-from clearscene.synth.catalog import GENERATORS, REAL_CLOUD
+from clearscene.synth.catalog import GENERATORS, LOOKALIKES, REAL_CLOUD
 from clearscene.synth.chip_making import make_chips, open_set
 from clearscene.synth.chip_set import CHIPS, DATASET, ChipRecord, ChipSet, Split
 from clearscene.synth.chips import ChipMaker
@@ -46,6 +46,8 @@ SUBSETS: Mapping[str, Callable[[ChipRecord], bool]] = {
     "half": lambda record: record.split != "train" or zlib.crc32(record.id.encode()) % 2 == 0,
     "real": lambda record: is_real(record) or not record.labels,
     "unseen": lambda record: not holds_any(record, HELD_OUT),
+    "no-real": lambda record: not is_real(record) and not holds_any(record, (REAL_CLOUD,)),
+    "no-lookalikes": lambda record: not holds_any(record, [entry.name for entry in LOOKALIKES]),
 }
 """Which chips a set of this name keeps, by the numbers that `merged` gives them."""
 

@@ -4,9 +4,11 @@
     python benchmarks/network_tables.py --chips out/inspection-1 --chips out/inspection-2 [--views 8000] [--json FILE]
                                         [CONFIG...]
 
+    python benchmarks/network_tables.py --chips out/inspection-1 recipes/tables/two-head.toml recipes/levers/*.toml
+
 Trains each CONFIG (default: all of recipes/tables) on the same number of chip views, on chips of the splits `train`
-and `val` of `--chips`; the parts that configs name (all, half, real, unseen: `chip_subsets.py`) are made below `--out`
-first. Then all networks answer for the same test chips:
+and `val` of `--chips`; the parts that configs name (all, half, real and so on: `chip_subsets.py`) are made below
+`--out` first. Then all networks answer for the same test chips:
 
     generated     chips of the split `test` with generated defects, and the clean ones
     real          chips of the split `test` that were cut from labeled images (the labels of a teacher)
@@ -35,12 +37,13 @@ from clearscene.synth.recipe import load_recipe
 from clearscene.training.config import TrainConfig, load_config
 from clearscene.training.export.toml_text import to_toml
 from network_answers import NAMES, TYPE_NAMES, Answered, Asked, all_f1s, all_ious, ask, ious, mean_of, only_defects
-from table_text import Cell, Table, report, scene_draws, with_interval
+from table_text import Cell, Table, ratio, report, scene_draws, with_interval
 
 ROOT = Path(__file__).parents[1]
 RECIPES = ROOT / "recipes" / "tables"
 SEEDS = {"held out": 51, "the others": 52}
 BASE, UNSEEN = "two-head", "two-head-unseen"
+LEVERS = {path.stem for path in (ROOT / "recipes" / "levers").glob("*.toml")}
 
 
 def equal_length(config: TrainConfig, *, views: int, minutes: float) -> TrainConfig:
@@ -164,6 +167,34 @@ def unseen_table(answers: Everything, asked: dict[str, Asked]) -> Table:
     return Table(title, (*heads, "F1, trained with", "without ", "change "), tuple(rows), note)
 
 
+def lever_table(answers: Everything, asked: dict[str, Asked]) -> Table:
+    """What is lost without each lever: clouds of real images, defects of generated chips, and clean ground."""
+    rows: list[tuple[Cell, ...]] = []
+    measures = (
+        ("real", lambda one, draws: all_ious(one, asked["real"], draws)[:, 1]),
+        ("generated", lambda one, draws: mean_of(all_ious(one, asked["generated"], draws)[:, 1:])),
+        ("generated", lambda one, draws: _false_area(one, asked["generated"], draws)),
+    )
+    base = [m(answers[BASE][group], _draws(asked[group])) for group, m in measures]
+    for name in (BASE, *(name for name in answers if name in LEVERS)):
+        cells: list[Cell] = []
+        for (group, measure), reference in zip(measures, base, strict=True):
+            own = measure(answers[name][group], _draws(asked[group]))
+            cells += [float(own[0]), "-" if name == BASE else with_interval(own - reference, sign=True)]
+        rows.append((name, *cells))
+    heads = ("network", "real: cloud IoU", "change", "generated: mIoU without background", "change ")
+    note = "False area: % of the pixels of test chips without a defect, lookalikes included, that are called one."
+    return Table("levers, one left out at a time", (*heads, "false area, %", "change  "), tuple(rows), note)
+
+
+def _false_area(answered: Answered, asked: Asked, draws: np.ndarray) -> np.ndarray:
+    """% of the pixels of chips without a label that are called a defect, (draw,)."""
+    assert answered.confusion is not None
+    clean = np.array([not record.labels for record in asked.records], np.float64)
+    pooled = np.einsum("dc,cij->dij", draws * clean, answered.confusion)
+    return 100 * ratio(pooled[:, 0, 1:].sum(axis=1), pooled.sum(axis=(1, 2)))
+
+
 def _pair(values: Sequence[np.ndarray]) -> tuple[Cell, ...]:
     return float(values[0][0]), float(values[1][0]), with_interval(values[1] - values[0], sign=True)
 
@@ -223,6 +254,7 @@ def main() -> None:
     groups = [group for group in ("generated", "real") if asked[group].records]
     tables = [trainings(runs), *(table(answers, asked, group) for group in groups for table in (table3, table5))]
     tables += [table4(answers, asked)] if BASE in runs and len(groups) == 2 else []
+    tables += [lever_table(answers, asked)] if BASE in runs and LEVERS & runs.keys() and len(groups) == 2 else []
     tables += [unseen_table(answers, asked)] if {BASE, UNSEEN} <= runs.keys() else []
     about: dict[str, Cell] = {f"{group} chips": len(one.records) for group, one in asked.items()}
     report(tables, about={**about, "views": args.views}, path=args.json)

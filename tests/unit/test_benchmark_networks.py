@@ -80,6 +80,31 @@ def test_every_recipe_is_a_config_of_a_set_that_is_made():
     assert {tables.BASE, tables.UNSEEN} <= {path.stem for path in RECIPES}
 
 
+def test_each_lever_differs_from_the_default_network_in_one_thing():
+    base = tables.load_config(tables.RECIPES / f"{tables.BASE}.toml").model_dump()
+    assert {"no-real", "no-lookalikes", "no-color", "no-screen"} == tables.LEVERS
+    for name in tables.LEVERS:
+        config = tables.load_config(tables.ROOT / "recipes" / "levers" / f"{name}.toml").model_dump()
+        assert config["data"]["chips"][0]["folder"].name in chip_subsets.SUBSETS
+        assert len({part for part in base if part != "name" and config[part] != base[part]}) == 1
+
+
+def test_the_lever_table_tells_clouds_defects_and_false_area(tmp_path):
+    records = ChipSet.open(make_chips(tmp_path / "chips", 10)).records()
+    asked = {group: answers_of.Asked(ChipSet.open(tmp_path / "chips"), records) for group in ("real", "generated")}
+    good, bad = np.eye(7) * 10, np.eye(7) * 10
+    bad[0, 1] = 10.0  # as much of the ground is called cloud as is not
+    pair = [answers_of.Answered(np.stack([one] * len(records)), None) for one in (good, bad)]
+    answers = {tables.BASE: dict.fromkeys(asked, pair[0]), "no-lookalikes": dict.fromkeys(asked, pair[1])}
+    table = tables.lever_table(answers, asked)
+    rows = {row[0]: row[1:] for row in table.rows}
+    assert rows[tables.BASE] == (1.0, "-", 1.0, "-", 0.0, "-")
+    assert rows["no-lookalikes"][0] == pytest.approx(0.5)
+    assert rows["no-lookalikes"][1].startswith("-0.500")
+    assert rows["no-lookalikes"][2] == pytest.approx((0.5 + 5) / 6)
+    assert rows["no-lookalikes"][4] == pytest.approx(100 * 10 / 80)
+
+
 @pytest.mark.parametrize("n", [20, 45])
 def test_trainings_are_equally_long_whatever_their_sets(tmp_path, n):
     folder = make_chips(tmp_path / "chips", n)
