@@ -97,6 +97,7 @@ def test_a_product_refuses_bands_and_scale_in_one_sentence(tmp_path, model):
 def test_a_value_without_data_and_what_values_are_can_be_told(tmp_path, model):
     values = stored(cloudy()[0])
     values[:, :, :25] = 0
+    values[0, 30, 40] = 0
     scene = write_scene(tmp_path / "rim.tif", values, crs=CRS.from_epsg(32632), transform=TRANSFORM)
     words = ("mask", scene, "-o", tmp_path / "out", "--model", model, "--scale", "0.0001", "--bands", NAMES)
     clearscene(*words, "--nodata", "0", "--kind", "surface", check=0)

@@ -54,6 +54,48 @@ def test_digital_numbers_are_warned_of(path):
         assert "--scale 0.0001" in scene.notes[0]
 
 
+def test_landsat_gets_its_own_hint(tmp_path, dn):
+    with open_reflectance(write_scene(tmp_path / "landsat.tif", dn + np.uint16(5500)), bands=NAMES) as scene:
+        assert "--scale 0.00002 --offset -0.1" in scene.notes[0]
+
+
+def test_a_value_without_data_that_the_user_names(tmp_path, dn):
+    data = dn.copy()
+    data[:, :, :40] = 0
+    data[0, 50, 50] = 0  # one band at nodata is a value
+    path = write_scene(tmp_path / "rim.tif", data, transform=Affine(10, 0, 5e5, 0, -10, 2e6))
+    with open_reflectance(path, bands=NAMES, scale=0.0001) as scene:
+        (note,) = scene.notes
+        assert "--nodata 0" in note
+        assert scene.read(scene.grid.window, bands=("blue", "red")).valid.all()
+    with rasterio.open(path, "r+") as dataset:
+        dataset.build_overviews([2, 4], Resampling.average)  # which mix the rim with the ground
+    with open_reflectance(path, bands=NAMES, scale=0.0001, nodata=0) as scene, scene.coarser(4) as coarse:
+        assert scene.notes == []
+        pixels = scene.read(scene.grid.window, bands=("blue", "red"))
+        np.testing.assert_array_equal(pixels.valid, np.arange(211) >= np.full((150, 1), 40))
+        small = coarse.read(coarse.grid.window, bands=("blue",))
+        assert not small.valid[:, :10].any()
+        assert small.data[0, :, 10].min() > 0.12
+
+
+def test_a_rim_of_nodata_that_the_file_names_is_no_note(path, dn):
+    with open_reflectance(path, bands=NAMES, scale=0.0001) as scene:
+        assert scene.notes == []
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def test_display_is_color_whatever_holds_it(tmp_path, dtype):
+    data = ground(90, 130)
+    stored = data if dtype == "uint8" else (data / 255).astype(dtype)
+    with open_reflectance(write_scene(tmp_path / "photo.tif", stored), kind="display") as scene:
+        pixels = scene.read(scene.grid.window, bands=("red", "green", "blue"))
+        np.testing.assert_allclose(pixels.data, data / 255, atol=1e-6)
+    with open_reflectance(write_scene(tmp_path / "photo.tif", data), kind="surface") as scene:
+        assert scene.kind == "surface"
+        assert "taken as reflectance" in scene.notes[0]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [({"scale": 1e-8}, "too dark for reflectance"), ({"scale": 0.0001, "offset": -0.4}, "negative")],

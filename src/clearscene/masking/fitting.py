@@ -68,7 +68,11 @@ def check_source(source: Source, masker: Masker) -> tuple[str, ...]:
     if source.kind not in traits.kinds:
         words = {"toa": "top-of-atmosphere reflectance", "surface": "surface reflectance", "display": "display color"}
         taken = " or ".join(words[kind] for kind in words if kind in traits.kinds)
-        more = ", or name the scale of the values with --scale (in Python scale=)" if _says_nothing(source) else ""
+        more = ""
+        if _says_nothing(source):
+            is_color = source.kind == "display"
+            more = ", or name the scale of the values with --scale (in Python scale=)" if is_color else ""
+            more = ", or --kind toa if that is what the values are (in Python kind=)" if not is_color else more
         raise OptionError(
             f"{source.path} holds {words[source.kind]}; {by_names(traits, 'take')} {taken}.",
             hint=f"Use another --model (in Python models=){more}.",
@@ -102,8 +106,8 @@ def source_notes(
         notes.append(f"{by_names(traits, 'know')} {known} classes, not {wanted}; the mask has as many.")
     if pixel is None and options.wide is None and _has_further_looks(masker, options):
         notes.append(
-            "The size of its pixels is not known, so it is not looked at once more for veils; --wide does so,"
-            " and to arrays MaskOptions(resolution=10) tells it."
+            "The size of its pixels is not known, so it is not looked at once more for veils: --wide suits pixels of"
+            " 10 to 20 m, --fine those of 30 m, and to arrays MaskOptions(resolution=10) tells the size."
         )
     if pixel and options.fine is None and isinstance(_near(masker), Doubled):
         size = max(pixel)
@@ -116,5 +120,6 @@ def source_notes(
         if size < low * 0.9 or size > high * 1.1:
             advice = f"; use --resolution {low:g}" if size < low else ""
             known_by = by_names(traits, "know")
-            notes.append(f"Pixels of {size:.3g} m are outside of the {low:g} to {high:g} m that {known_by}{advice}.")
+            length = f"{size:.3g}" if size < 100 else f"{size:.0f}"
+            notes.append(f"Pixels of {length} m are outside of the {low:g} to {high:g} m that {known_by}{advice}.")
     return notes

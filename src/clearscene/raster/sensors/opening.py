@@ -9,7 +9,7 @@ from clearscene.errors import OptionError, SceneError
 from clearscene.raster.gdal import is_local
 from clearscene.raster.sensors import landsat, plain, sentinel2, stac
 from clearscene.raster.sensors.contents import Contents, contents_of, is_archive
-from clearscene.raster.sensors.plausible import value_notes
+from clearscene.raster.sensors.plausible import empty_notes, value_notes
 from clearscene.raster.sensors.product import Kind, Product
 from clearscene.raster.sensors.reflectance import ReflectanceScene
 
@@ -50,7 +50,7 @@ def open_reflectance(
     the finest visible band.
 
     Law: opening reads metadata only, of plain rasters and Items also 16 small windows, whose values
-    are warned of in `notes` if they do not look like reflectance.
+    are warned of in `notes` if they do not look like reflectance, or like pixels without data that nobody names.
 
     Raises:
         SceneError: It is missing, broken, of a level that holds no reflectance, or of no known kind.
@@ -60,9 +60,10 @@ def open_reflectance(
     """
     product = product_of(path, bands=bands, scale=scale, offset=offset, nodata=nodata, kind=kind)
     scene = ReflectanceScene(product, resolution=resolution)
-    if product.kind != "display" and not _is_product(path):
+    if not _is_product(path):
         try:
-            scene.notes += value_notes(scene)
+            scene.notes += value_notes(scene) if product.kind != "display" else []
+            scene.notes += empty_notes(scene, zeros={band.name: band.offset for band in product.bands})
         except BaseException:
             scene.close()
             raise

@@ -47,7 +47,7 @@ class PlacedFile:
     def read(self, window: Window, bands: Sequence[str | int], nodata: float | None) -> Pixels:
         """Stored values on a window of the grid as float32 (band, row, col); see `average`.
 
-        A pixel of the file is not valid where the file says so or a band holds `nodata`.
+        A pixel of the file is not valid where the file says so or all of `bands` hold `nodata`.
         """
         rows, cols = slices(window)
         if self._is_direct(rows, cols):
@@ -90,7 +90,7 @@ class PlacedFile:
         pixels = self._read(Window(left, top, right - left, bottom - top), bands)
         valid = pixels.valid
         if nodata is not None:
-            valid = valid & (pixels.data != nodata).all(axis=0)
+            valid = valid & (pixels.data != nodata).any(axis=0)
         if not reach:
             return Pixels(pixels.data, valid)
         if not valid.all():

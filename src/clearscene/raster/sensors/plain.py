@@ -23,9 +23,9 @@ def describe(
     """Understand a raster: bands by name, and how its values become reflectance.
 
     `scale` and `offset` go before what the file's metadata say. An 8-bit raster without either
-    is display color, its values by full white, and so is any raster of that `kind`. Other values count as reflectance
-    as they are, at the top of the atmosphere unless `kind` says otherwise. `nodata` is the stored value of pixels
-    without data in all bands, beside those that the file tells.
+    is display color, its values by full white, and so is any raster of that `kind`, of floats as they are. Other values
+    count as reflectance as they are, at the top of the atmosphere unless `kind` says otherwise. `nodata` is the stored
+    value of pixels without data in all bands, beside those that the file tells.
 
     Raises:
         SceneError, BandError: As `open_scene`.
@@ -39,6 +39,7 @@ def describe(
             kind=kind or found,
             bands=tuple(Band(name, (Source(str(path), name),), factor, shift, nodata) for name in scene.bands),
             notes=[*scene.notes, *([note] if note else [])],
+            mixes_nodata=nodata is not None,
             is_self_named=True,
             given=dict(bands) if bands else None,
         )
@@ -49,11 +50,11 @@ def _line(scene: Scene, scale: float | None, offset: float | None, kind: Kind | 
     if scale is not None or offset is not None:
         return 1.0 if scale is None else scale, 0.0 if offset is None else offset, "toa", ""
     if kind == "display":
-        return 1 / scene.white, 0.0, "display", ""
+        return 1.0 if scene.dtype.startswith("float") else 1 / scene.white, 0.0, "display", ""
     line = reflectance_line(scene)
     if line is not None:
         return *line, "toa", f"Reflectance is value * {line[0]:g} + {line[1]:g}, by the file's metadata."
     if scene.dtype == "uint8":
-        note = "8-bit values are taken as display color, not as reflectance." if kind is None else ""
-        return 1 / scene.white, 0.0, "display", note
+        taken = "display color, not as reflectance" if kind is None else "reflectance, white as 1"
+        return 1 / scene.white, 0.0, "display", f"8-bit values are taken as {taken}."
     return 1.0, 0.0, "toa", ""

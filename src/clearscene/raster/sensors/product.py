@@ -70,6 +70,8 @@ class Product:
     """When it was taken, ISO 8601 in UTC."""
     notes: list[str] = field(default_factory=list)
     """What the user should know, one sentence each."""
+    mixes_nodata: bool = False
+    """True if overviews may have been made without knowing which pixels have no data, so that they are not read."""
     is_self_named: bool = False
     """True of a single raster, whose bands are named by itself and by `given`."""
     given: dict[str, int] | None = None

@@ -166,8 +166,9 @@ class ReflectanceScene:
                 raise SceneError(f"{self.path} is closed.", hint="Read inside the `with` block.")
             if (path, reduced) not in self._files:
                 given = _names_for(self._product, path)
+                is_pure = reduced and not self._product.mixes_nodata
                 self._files[path, reduced] = open_placed(
-                    path, self.grid, given=given, cache=self._blocks, reduced=reduced
+                    path, self.grid, given=given, cache=self._blocks, reduced=is_pure
                 )
             return self._files[path, reduced]
 
