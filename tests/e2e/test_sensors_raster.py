@@ -84,6 +84,27 @@ def test_a_rim_of_nodata_that_the_file_names_is_no_note(path, dn):
         assert scene.notes == []
 
 
+def test_what_nobody_can_read_as_display_or_without_data_is_refused(tmp_path, dn):
+    path = write_scene(tmp_path / "eleven bits.tif", dn[:3])
+    with pytest.raises(OptionError, match="holds uint16") as caught:
+        open_reflectance(path, kind="display")
+    assert "1/2047" in caught.value.hint
+    with open_reflectance(path, kind="display", scale=1 / 2047) as scene:
+        assert scene.kind == "display"
+    index = np.arange(600).reshape(1, 20, 30).astype(np.uint8) % 4
+    palette = write_scene(tmp_path / "palette.tif", index, options={"photometric": "palette"})
+    with rasterio.open(palette, "r+") as dataset:
+        dataset.write_colormap(1, {n: (40 * n, 20, 30, 255) for n in range(4)})
+    with pytest.raises(OptionError, match="is a palette"):
+        open_reflectance(palette, nodata=0)
+
+
+def test_a_value_without_data_that_the_type_cannot_hold_means_nothing(tmp_path, dn):
+    data = (dn / 10_000).astype(np.float32)
+    with open_reflectance(write_scene(tmp_path / "f.tif", data), bands=NAMES, nodata=-1.7976931348623157e308) as scene:
+        assert scene.read(scene.grid.window, bands=("blue", "red")).valid.all()
+
+
 @pytest.mark.parametrize("dtype", ["float32", "uint8"])
 def test_display_is_color_whatever_holds_it(tmp_path, dtype):
     data = ground(90, 130)

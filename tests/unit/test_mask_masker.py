@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from clearscene.errors import BandError, ModelError, OptionError
+from clearscene.grid import slices
 from clearscene.masking.classes import NODATA, legend
 from clearscene.masking.combine import Doubled, Ensemble, Halved, Wide
-from clearscene.masking.engine import known_classes, plan_for
+from clearscene.masking.engine import known_classes, mask_pieces, plan_for
 from clearscene.masking.fitting import check_source, fitted, source_notes
 from clearscene.masking.masker import ModelMasker, Origin, Traits, select_bands
 from clearscene.masking.options import LEAST_MEMORY_MB, MaskOptions
@@ -68,6 +69,20 @@ def test_nir_is_optional_only_for_the_models_that_can(tmp_path):
 def test_bright_level_is_of_four_bands(tmp_path):
     with pytest.raises(ModelError, match="bright_level"):
         load(tmp_path / "m", normalization="bright_level", bands=("red", "green", "blue"))
+
+
+@pytest.mark.parametrize("kind", ["toa", "surface", "display"])
+def test_the_wide_look_adds_no_cloud_over_open_water_unless_values_are_for_display(kind):
+    names = ("green", "nir")
+    clear, cloud = (Fake(answer, bands=names) for answer in ([0.9, 0.05, 0.05, 0], [0.1, 0.8, 0.1, 0]))
+    data = np.full((2, 24, 40), 0.2, np.float32)
+    data[1, :, :20] = 0.05  # water is dark in near infrared
+    source, masker = array_source(data, names, kind=kind), Wide(clear, cloud, 2)
+    found = np.full((24, 40), 9, np.uint8)
+    for piece in mask_pieces(source, masker, classes=3, plan=plan_for(source, masker, MaskOptions(workers=1))):
+        found[slices(piece.window)] = piece.class_map
+    assert (found[:, 22:] == 1).all()
+    assert (found[:, :18] == (1 if kind == "display" else 0)).all()
 
 
 def test_an_ensemble_averages():

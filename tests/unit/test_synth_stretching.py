@@ -75,7 +75,7 @@ def test_streaks_that_follow_heights_run_along_their_direction_and_end_with_thei
     assert np.median(ratios) < 0.9
 
 
-def test_moves_grow_with_severity_and_keep_to_a_sixth_of_the_window():
+def test_moves_grow_with_severity_and_keep_to_about_a_sixth_of_the_window():
     weak, strong = (
         [height_streaks.height_streaks(DATA, VALID, np.random.default_rng(seed), s).parameters for seed in range(12)]
         for s in (0.0, 1.0)

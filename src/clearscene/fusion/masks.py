@@ -2,6 +2,7 @@
 
 import glob
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -133,7 +134,8 @@ def make_masks(
     for place, image in enumerate(images):
         stem = f"{place}-{image.name}"
         try:
-            mask_scene(image.path, folder, stem, prepared)
+            own = replace(prepared.options, nodata=image.parts[0].given_nodata)
+            mask_scene(image.path, folder, stem, replace(prepared, options=own))
         except OptionError:
             raise  # no image is to blame
         except ClearsceneError as error:

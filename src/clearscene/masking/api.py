@@ -87,9 +87,9 @@ def mask(
     Raises:
         ClearsceneError: The scene cannot be read, an option does not fit, or there is no such model.
     """
-    told = _told(options, bands, scale=scale, offset=offset, nodata=nodata, kind=kind)
+    told = _told(options, bands, {"scale": scale, "offset": offset, "nodata": nodata, "kind": kind})
     if isinstance(scene, ReflectanceScene):
-        _refuse("an opened scene", bands=bands, scale=scale, offset=offset, nodata=nodata, kind=kind)
+        _refuse_given(told)
         return _mask(scene, prepare_mask(told), pixel_size_m(scene.grid), progress)
     if isinstance(scene, str | Path):
         prepared = prepare_mask(told)
@@ -168,7 +168,7 @@ def _notes(source: ReflectanceScene | ArraySource) -> list[str]:
 def _told(
     options: MaskOptions | None,
     bands: Sequence[str] | Mapping[str, int] | None,
-    **given: Any,
+    given: Mapping[str, Any],
 ) -> MaskOptions:
     """The options with what was given beside them, checked alike."""
     options = MaskOptions() if options is None else options
@@ -188,11 +188,12 @@ def _told(
     )
 
 
-def _refuse(what: str, **given: object) -> None:
-    """Refuse what says how to read an array, where nothing is left to say."""
-    names = [f"{name}=" for name, value in given.items() if value is not None]
+def _refuse_given(told: MaskOptions) -> None:
+    """Refuse what says how to read, of a scene that was opened with all that there is to say."""
+    names = [f"{name}=" for name in ("bands", "scale", "offset", "nodata", "kind") if getattr(told, name) is not None]
     if names:
         does = "does" if len(names) == 1 else "do"
         raise OptionError(
-            f"{', '.join(names)} {does} not fit {what}, which says so itself.", hint=f"Leave out {' and '.join(names)}."
+            f"{', '.join(names)} {does} not fit an opened scene, which says so itself.",
+            hint=f"Leave out {' and '.join(names)}.",
         )

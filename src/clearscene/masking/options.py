@@ -38,7 +38,7 @@ class MaskOptions:
     """Reflectance = value * scale + offset, of plain rasters."""
     offset: float | None = None
     nodata: float | None = None
-    """Value without data in all bands, of plain rasters and arrays, beside what they say themselves."""
+    """Value without data in all bands: of plain rasters beside what they say themselves, of arrays in its place."""
     kind: Kind | None = None
     """What plain rasters and arrays hold: toa or surface reflectance, or display; None is toa, or display of 8 bits."""
     resolution: float | None = None
@@ -80,7 +80,7 @@ class MaskOptions:
             "bands": ",".join(f"{name}={band}" for name, band in (self.bands or {}).items()),
             "scale": "" if self.scale is None else f"{self.scale:g}",
             "offset": "" if self.offset is None else f"{self.offset:g}",
-            "nodata": "" if self.nodata is None else f"{self.nodata:g}",
+            "nodata": "" if self.nodata is None else f"{self.nodata:.17g}",
             "kind": self.kind or "",
             "resolution": "" if self.resolution is None else f"{self.resolution:g}",
             "classes": str(self.classes),

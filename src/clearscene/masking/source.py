@@ -11,8 +11,9 @@ from rasterio.windows import Window
 
 from clearscene.errors import BandError, OptionError
 from clearscene.grid import Grid, slices
-from clearscene.raster.pixels import Pixels
+from clearscene.raster.pixels import Pixels, differs
 from clearscene.raster.sensors import ReflectanceScene
+from clearscene.raster.sensors.plain import display_scale
 from clearscene.raster.sensors.product import Kind
 from clearscene.raster.sensors.resampling import Axis, average, footprint_taps
 
@@ -78,8 +79,8 @@ class ArraySource:
             valid &= ~self.masked[numbers, rows, cols].any(axis=0)
         if stored.dtype.kind == "f":
             valid &= np.isfinite(stored).all(axis=0)
-        if self.nodata is not None and not np.isnan(self.nodata):
-            valid &= (stored != self.nodata).any(axis=0)
+        if self.nodata is not None:
+            valid &= differs(stored, self.nodata).any(axis=0)
         data = stored.astype(np.float32) * np.float32(self.scale) + np.float32(self.offset)
         data[:, ~valid] = 0
         return Pixels(data, valid)
@@ -154,11 +155,12 @@ def array_source(
 ) -> ArraySource:
     """Understand an array (band, row, col); `bands` names each of its bands.
 
-    Without `scale` and `offset`, values of uint8 are display color (255 is white), all others reflectance. What a
-    numpy masked array masks has no data.
+    Without `scale` and `offset`, values of uint8 are display color (255 is white), all others reflectance; see
+    `display_scale` for other values of the kind display. What a numpy masked array masks has no data.
 
     Raises:
-        OptionError: The array has not three axes, is empty, or holds no numbers; or there is no such kind.
+        OptionError: The array has not three axes, is empty, or holds no numbers; there is no such kind, or nobody knows
+            which of its values is white.
         BandError: The names are not as many as the bands, or one is given twice.
     """
     if kind is not None and kind not in get_args(Kind):
@@ -175,6 +177,8 @@ def array_source(
             hint='Name every band once, in order, as bands=("red", "green", "blue", "nir").',
         )
     is_color = data.dtype == np.uint8 and scale is None and offset is None
+    if kind == "display" and scale is None and offset is None:
+        scale = display_scale(data.dtype.name, "the array")
     is_told = kind is not None or not is_color
     return ArraySource(
         data=np.ma.getdata(data),

@@ -69,13 +69,14 @@ def without_water(
     """Probabilities (class, row, col) of `IDS` with no cloud where reflectance tells open water, (class, row, col).
 
     By pixels of 40 m a sea is as smooth and, normalized by itself, as pale as a veil. Its normalized difference of
-    green and near infrared tells it (S. K. McFeeters, 1996): a veil thick enough to be called cloud is about as bright
-    in both. Without one of the two bands, or where values are for display, nothing changes.
+    green and near infrared tells it (S. K. McFeeters, 1996): over land a veil is about as bright in both. Over water
+    one that hides less than about a third of it is held back too. Without one of the two bands, or where values are
+    for display, nothing changes.
     """
     if kind == "display" or not {"green", "nir"} <= planes.keys():
         return probabilities
     green, nir = planes["green"], planes["nir"]
-    is_water = valid & (green - nir > np.float32(WATER) * (green + nir))
+    is_water = valid & (green - nir > np.float32(WATER) * np.maximum(green + nir, 0))
     if not is_water.any():
         return probabilities
     result = probabilities.copy()

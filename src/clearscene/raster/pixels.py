@@ -12,7 +12,7 @@ from rasterio.windows import Window
 
 from clearscene.raster.bands import Bands
 
-__all__ = ["Pixels", "Recipe", "read_pixels", "recipe_of"]
+__all__ = ["Pixels", "Recipe", "differs", "read_pixels", "recipe_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,18 +103,20 @@ def _has_data(display: Sequence[NDArray[np.generic]], nodata: Sequence[float | N
     """(row, col), False where all bands hold their nodata value or one is not finite."""
     has_data = np.zeros(display[0].shape, np.bool_)
     for values, empty in zip(display, nodata, strict=True):
-        has_data |= _differs(values, empty)
+        has_data |= differs(values, empty)
     if display[0].dtype.kind == "f":
         for values in display:
             has_data &= np.isfinite(values)
     return has_data
 
 
-def _differs(values: NDArray[np.generic], nodata: float | None) -> NDArray[np.bool_]:
+def differs(values: NDArray[np.generic], nodata: float | None) -> NDArray[np.bool_]:
+    """True where stored values are not the one that means no data; any shape. NaN and None never mean it here."""
     if nodata is None or math.isnan(nodata):  # NaN fails the test for finite values
         return np.ones(values.shape, np.bool_)
     if values.dtype.kind == "f":
-        return np.asarray(values != values.dtype.type(nodata))  # as stored: -3.4e38 is rounded in float32
+        with np.errstate(over="ignore"):  # what the type cannot hold is infinite, which no value is
+            return np.asarray(values != values.dtype.type(nodata))  # as stored: -3.4e38 is rounded in float32
     return np.asarray(values != int(nodata)) if nodata == int(nodata) else np.ones(values.shape, np.bool_)
 
 

@@ -27,10 +27,10 @@ STILL_PX = 0.3
 
 
 def height_streaks(data: Data, valid: Mask, rng: np.random.Generator, severity: float) -> Degraded:
-    """Streaks and grain along one direction at every crown of a region; moves of 6 to 26 px by severity.
+    """Streaks and grain along one direction at every crown of a region; moves of about 6 to 26 px by severity.
 
-    Nothing changes where they could not be seen. Parameters: `move_px`, the longest; `flank_px`, the width of a
-    flank; `angle_deg`, the direction of the moves, from the columns' axis; `cover_fraction`.
+    Nothing changes where they could not be seen. Parameters: `move_px`, the longest, with roughness two fifths more at
+    most; `flank_px`, the width of a flank; `angle_deg`, their direction, from the columns' axis; `cover_fraction`.
     """
     ground = filled(data, valid)
     size = (valid.shape[0], valid.shape[1])

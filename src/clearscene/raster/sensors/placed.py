@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from clearscene.grid import Grid, slices
-from clearscene.raster.pixels import Pixels
+from clearscene.raster.pixels import Pixels, differs
 from clearscene.raster.scene import Scene, open_scene
 from clearscene.raster.sensors.blocks import BlockCache, read_by_blocks
 from clearscene.raster.sensors.placing import TOLERANCE, axes_in
@@ -90,7 +90,7 @@ class PlacedFile:
         pixels = self._read(Window(left, top, right - left, bottom - top), bands)
         valid = pixels.valid
         if nodata is not None:
-            valid = valid & (pixels.data != nodata).any(axis=0)
+            valid = valid & differs(pixels.data, nodata).any(axis=0)
         if not reach:
             return Pixels(pixels.data, valid)
         if not valid.all():

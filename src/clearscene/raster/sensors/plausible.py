@@ -66,7 +66,7 @@ def value_notes(scene: Readable) -> list[str]:
             " scale may not be that of this file."
         ]
     if high <= 0:
-        return ["Nearly all values are 0 or less, which is no reflectance: is 0 what stands for no data here?"]
+        return ["Nearly all values are 0 or less, which is no reflectance: does 0 mean no data here (--nodata 0)?"]
     if high < DARKEST:
         return [f"Nearly all values are below {high:.2g}, too dark for reflectance: is --scale applied twice?"]
     return []
