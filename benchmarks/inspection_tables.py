@@ -11,6 +11,7 @@ Intervals are 95 % bootstrap intervals over source scenes.
 
 import argparse
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -215,6 +216,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path)
     parser.add_argument("--split", default="test")
     parser.add_argument("--part", choices=("generated", "real"), default="generated")
+    parser.add_argument("--exclude", default="", help="regular expression of sources that are left out")
     parser.add_argument("--limit", type=int)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
@@ -224,7 +226,8 @@ def main() -> None:
     assert spec is not None
     thresholds = np.array([spec.threshold_of(name) for name in NAMES])
     chips = ChipSet.open(args.chips)
-    records = [r for r in chips.records(args.split) if is_real(r) == (args.part == "real")][: args.limit]
+    told = [r for r in chips.records(args.split) if is_real(r) == (args.part == "real")]
+    records = [r for r in told if not (args.exclude and re.search(args.exclude, r.source))][: args.limit]
     answers = answer(model, chips, records)
     report = {
         "model": f"{model.manifest.name} {model.manifest.version}",
