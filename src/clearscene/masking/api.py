@@ -17,9 +17,9 @@ from clearscene.masking.describe import NO_DATA
 from clearscene.masking.engine import known_classes, mask_pieces, plan_for
 from clearscene.masking.fitting import check_source, source_notes
 from clearscene.masking.options import MaskOptions
-from clearscene.masking.scene import Prepared, Progress, prepare_mask, silent
+from clearscene.masking.scene import Prepared, Progress, opened, prepare_mask, silent
 from clearscene.masking.source import ArraySource, array_source
-from clearscene.raster.sensors import ReflectanceScene, open_reflectance
+from clearscene.raster.sensors import ReflectanceScene
 from clearscene.raster.sensors.placing import pixel_size_m
 from clearscene.raster.sensors.plausible import value_notes
 from clearscene.raster.sensors.product import Kind
@@ -93,16 +93,8 @@ def mask(
         return _mask(scene, prepare_mask(told), pixel_size_m(scene.grid), progress)
     if isinstance(scene, str | Path):
         prepared = prepare_mask(told)
-        with open_reflectance(
-            scene,
-            bands=told.bands,
-            scale=told.scale,
-            offset=told.offset,
-            resolution=told.resolution,
-            nodata=told.nodata,
-            kind=told.kind,
-        ) as opened:
-            return _mask(opened, prepared, pixel_size_m(opened.grid), progress)
+        with opened(scene, told) as file:
+            return _mask(file, prepared, pixel_size_m(file.grid), progress)
     facts = array_facts(scene, told.bands if bands is None or isinstance(bands, Mapping) else bands)
     source = array_source(
         facts.data,

@@ -39,7 +39,7 @@ from clearscene.raster.sensors import ReflectanceScene, open_reflectance
 from clearscene.raster.sensors.placing import pixel_size_m
 from clearscene.timing import Stopwatch, peak_memory_mb
 
-__all__ = ["MaskJob", "Prepared", "Progress", "mask_scene", "prepare_mask", "silent"]
+__all__ = ["MaskJob", "Prepared", "Progress", "mask_scene", "opened", "prepare_mask", "silent"]
 
 Progress = Callable[[str, float], None]
 """Called with the name of the stage and how much of it is done, 0 to 1."""
@@ -70,6 +70,19 @@ def prepare_mask(options: MaskOptions) -> Prepared:
     return Prepared(options, load_masker(options))
 
 
+def opened(path: str | Path, options: MaskOptions) -> ReflectanceScene:
+    """A file, product or Item as the options say that it reads; raises as `open_reflectance`."""
+    return open_reflectance(
+        path,
+        bands=options.bands,
+        scale=options.scale,
+        offset=options.offset,
+        resolution=options.resolution,
+        nodata=options.nodata,
+        kind=options.kind,
+    )
+
+
 def mask_scene(path: str, out: Path, stem: str, prepared: Prepared, *, progress: Progress = silent) -> MaskReport:
     """Mask one scene and leave its files `stem_mask.tif` and so on in `out`, all of them or none.
 
@@ -82,15 +95,7 @@ def mask_scene(path: str, out: Path, stem: str, prepared: Prepared, *, progress:
     options = prepared.options
     with (
         staged(out, stem) as folder,
-        open_reflectance(
-            path,
-            bands=options.bands,
-            scale=options.scale,
-            offset=options.offset,
-            resolution=options.resolution,
-            nodata=options.nodata,
-            kind=options.kind,
-        ) as scene,
+        opened(path, options) as scene,
     ):
         return MaskJob(scene, prepared.fitted_to(scene, pixel_size_m(scene.grid)), folder, stem, progress).run()
 
